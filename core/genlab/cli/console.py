@@ -1,0 +1,139 @@
+"""What a person sees while a run goes on, and when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from genlab.config import RunConfig
+from genlab.hooks import hookimpl
+
+if TYPE_CHECKING:
+    from genlab.runs import Run
+
+__all__ = ["RunDisplay"]
+
+
+class _Left(ProgressColumn):
+    """Time left, from the share that is done and the seconds it took."""
+
+    def render(self, task: Task) -> Text:
+        if not task.completed or not task.elapsed or not task.total:
+            return Text("-:-- left", style="cyan")
+        left = task.elapsed * (task.total - task.completed) / task.completed
+        minutes, seconds = divmod(round(left), 60)
+        return Text("done" if task.finished else f"{minutes}:{seconds:02d} left", style="cyan")
+
+
+class RunDisplay:
+    """A tracker that shows a run in the terminal: progress, warnings, and a closing table."""
+
+    def __init__(self) -> None:
+        self.console = Console()
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.fields[note]}", style="dim"),
+            TimeElapsedColumn(),
+            _Left(),
+            console=self.console,
+        )
+        self.tasks: dict[str, Any] = {}
+        self.offset = 0.0
+
+    def __enter__(self) -> RunDisplay:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.progress.stop()
+        if kind is KeyboardInterrupt and self.tasks:
+            self.console.print("[bold]stopped[/bold]; genlab resume goes on from here")
+
+    @hookimpl
+    def run_started(self, path: Path, config: RunConfig, total: float, unit: str) -> None:
+        """Say what is trained, and show the bar."""
+        self._headline(path, config)
+        self.tasks["training"] = self.progress.add_task("training", total=1.0, note="")
+        self.progress.start()
+
+    @hookimpl
+    def step_done(self, progress: float, record: Mapping[str, float]) -> None:
+        """Move the bar."""
+        note = f"step {record['step']:.0f}  loss {record['loss']:.4f}"
+        note += f"  {record['examples_per_s']:,.0f} examples/s"
+        self.progress.update(self.tasks["training"], completed=progress, note=note)
+
+    @hookimpl
+    def warned(self, message: str) -> None:
+        """Show a warning above the bars."""
+        self.console.print(Text(f"note: {message}", style="yellow"))
+
+    @hookimpl
+    def stage_started(self, stage: str, total: int) -> None:
+        """Show a bar for a stage."""
+        self.progress.start()
+        self.tasks[stage] = self.progress.add_task(stage, total=total, note="")
+
+    @hookimpl
+    def stage_advanced(self, stage: str, done: int) -> None:
+        """Move the bar of a stage."""
+        self.progress.update(self.tasks[stage], completed=done)
+
+    def summary(self, run: Run) -> None:
+        """Print where everything lies, and the final numbers."""
+        numbers = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
+        for column in ("metric", "value", "real against real", "samples"):
+            numbers.add_column(column, justify="left" if column == "metric" else "right")
+        for record in run.metrics.get("metrics", []):
+            numbers.add_row(
+                record["name"], f"{record['value']:.4g}", f"{record['floor']:.4g}", str(record["n"])
+            )
+        places = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)
+        for what, where in _places(run):
+            places.add_row(Text(what, style="dim"), Text(where))
+        self.console.print(numbers)
+        self.console.print(places)
+
+    def _headline(self, path: Path, config: RunConfig) -> None:
+        parts = [config.degradation, config.backbone, config.sampler, config.prior, config.density]
+        names = [part.name for part in parts if part is not None]
+        self.console.print(
+            Text.assemble(
+                (" + ".join(names), "bold"),
+                f" on {config.dataset.name}, into ",
+                (str(path), "cyan"),
+            )
+        )
+
+
+def _places(run: Run) -> list[tuple[str, str]]:
+    path = run.path
+    return [
+        ("report", f"{path / 'report.html'}"),
+        ("samples", f"{path / 'figures' / 'samples.png'}"),
+        ("figures", f"{path / 'figures'}  ({', '.join(run.figures())})"),
+        ("numbers", f"{path / 'metrics.json'}"),
+        ("weights", f"{run.folder.checkpoint_file}"),
+        ("again", f"genlab sample {path} -n 64"),
+    ]

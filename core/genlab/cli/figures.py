@@ -1,0 +1,39 @@
+"""``genlab figures``: draw the figures of a run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genlab.cli.options import Device, RunPath
+
+__all__ = ["figures"]
+
+
+def figures(
+    run: RunPath,
+    name: Annotated[str | None, typer.Argument(help="One figure; all of them if left out.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A .png, .svg or .pdf file for the one figure.")
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Draw the figures of a run again, from its folder."""
+    from genlab import api
+    from genlab.errors import RequestError
+    from genlab.figures.files import figure_bytes
+    from genlab.files import write_bytes
+
+    if out is not None and (name is None or out.suffix not in (".png", ".svg", ".pdf")):
+        raise RequestError(
+            "--out names a .png, .svg or .pdf file for one figure: give its name too"
+        )
+    opened = api.open_run(run, device=device)
+    for each in [name] if name else opened.figures():
+        figure = opened.figure(each)
+        files = [out] if out else [opened.folder.figure_file(each, s) for s in (".png", ".svg")]
+        for file in files:
+            write_bytes(file, figure_bytes(figure, file.suffix[1:]))
+            typer.echo(file)

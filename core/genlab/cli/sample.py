@@ -1,0 +1,36 @@
+"""``genlab sample``: draw samples from a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genlab.cli.options import Device, RunPath, Seed
+
+__all__ = ["sample"]
+
+
+def sample(
+    run: RunPath,
+    n: Annotated[int, typer.Option("-n", "--number", help="How many samples.")] = 64,
+    steps: Annotated[int | None, typer.Option(help="Steps of a walk.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="How to walk back.")] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A grid (.png), arrays (.npz) or the walk (.gif)."),
+    ] = None,
+) -> None:
+    """Draw samples from a run. It needs nothing but the folder."""
+    from genlab import api
+    from genlab.runs.output import check_output, write_output
+
+    if out is not None:
+        check_output(out)
+    opened = api.open_run(run, device=device)
+    file = out or opened.path / "samples" / f"sample-{n}-seed-{seed}.png"
+    write_output(opened, file, n, steps=steps, sampler=sampler, seed=seed)
+    typer.echo(f"{n} samples: {file}")

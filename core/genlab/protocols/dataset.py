@@ -1,0 +1,183 @@
+"""Data sets: what a model learns from.
+
+Images are held as ``uint8`` and scaled when a batch is taken,
+
+.. math:: x = u / 127.5 - 1 \\in [-1, 1],
+
+vectors are held as standardised ``float32``. A data set knows its shape, kind and classes before it
+loads anything, so that a request can be checked before any work.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+__all__ = ["DataSpec", "Dataset", "Examples", "Kind", "LazyImages", "PointSet", "Split"]
+
+Kind = Literal["image", "vector"]
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What is known of data before it is loaded.
+
+    Args:
+        shape: Shape of one example: ``(C, H, W)`` for images, ``(D,)`` for vectors.
+        kind: ``"image"`` or ``"vector"``.
+        classes: Number of classes; 0 when there are no labels.
+        names: Names of the classes, in the order of their labels.
+    """
+
+    shape: tuple[int, ...]
+    kind: Kind
+    classes: int = 0
+    names: tuple[str, ...] = ()
+
+    def unlabelled(self) -> DataSpec:
+        """Return the same data without classes."""
+        return DataSpec(self.shape, self.kind)
+
+
+class LazyImages:
+    """Images that stay on disk and are decoded when they are asked for.
+
+    Args:
+        decode: Takes a tensor of int64 indices ``(B,)`` and returns uint8 images ``(B, C, H, W)``.
+        length: Number of images.
+        shape: Shape ``(C, H, W)`` of one image.
+    """
+
+    def __init__(
+        self, decode: Callable[[Tensor], Tensor], length: int, shape: tuple[int, ...]
+    ) -> None:
+        self.decode = decode
+        self.length = length
+        self.shape = (length, *shape)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        return self.decode(index)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Loaded examples.
+
+    Args:
+        x: Images as uint8 ``(N, C, H, W)`` or :class:`LazyImages`, or vectors as float32 ``(N, D)``.
+        y: Labels, int64 ``(N,)``, or None. The label -1 means "unknown".
+    """
+
+    x: Tensor | LazyImages
+    y: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def lazy(self) -> bool:
+        """Whether the examples stay on disk until they are asked for."""
+        return isinstance(self.x, LazyImages)
+
+    def take(self, index: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the examples at ``index`` in the data convention.
+
+        Args:
+            index: int64 indices ``(B,)``, on the device of ``x`` (lazy images: on the CPU).
+
+        Returns:
+            ``x`` as float32 ``(B, *shape)`` and ``y`` as int64 ``(B,)`` or None.
+        """
+        x = self.x[index]
+        if x.dtype == torch.uint8:
+            x = x.float().div_(127.5).sub_(1.0)
+        return x, None if self.y is None else self.y[index]
+
+    def first(self, n: int) -> tuple[Tensor, Tensor | None]:
+        """Return the first ``n`` examples (all, where there are fewer) in the data convention."""
+        return self.take(torch.arange(min(n, len(self)), device=self.device))
+
+    def to(self, device: torch.device | str) -> Examples:
+        """Return the examples on a device. Lazy images stay where they are."""
+        x = self.x if isinstance(self.x, LazyImages) else self.x.to(device)
+        keep = self.y is None or self.lazy
+        return Examples(x, self.y if keep or self.y is None else self.y.to(device))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the examples live."""
+        return torch.device("cpu") if isinstance(self.x, LazyImages) else self.x.device
+
+
+class Dataset(abc.ABC):
+    """A source of examples (abstract).
+
+    The parameters of a data set are the keyword arguments of its constructor. A data set whose shape
+    depends on its files takes a keyword ``path``, which ``--data`` fills.
+    """
+
+    spec: DataSpec
+    """Shape, kind, classes and names; set by the constructor, without loading."""
+
+    @abc.abstractmethod
+    def load(self, split: Split, root: Path | None = None) -> Examples:
+        """Load one split.
+
+        Args:
+            split: ``"train"`` or ``"test"``.
+            root: The data folder, for data sets that live in files.
+
+        Raises:
+            RequestError: The files are missing (the message says how to get them) or unreadable
+                (the message says which).
+        """
+
+
+class PointSet(Dataset):
+    """Points drawn from a known distribution (abstract).
+
+    Points are standardised: each coordinate has mean 0 and variance 1 under the distribution, so that
+    the same network settings serve every set.
+    """
+
+    has_log_prob: ClassVar[bool]
+    """Whether :meth:`log_prob` knows the true density."""
+
+    @abc.abstractmethod
+    def draw(self, n: int, *, generator: torch.Generator) -> Examples:
+        """Draw ``n`` fresh points.
+
+        Args:
+            n: How many.
+            generator: Source of randomness, on the CPU.
+
+        Returns:
+            Standardised points, float32 ``(n, D)``, with labels where the set has classes.
+        """
+
+    @abc.abstractmethod
+    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the log density of the true distribution, in nats.
+
+        Args:
+            x: Standardised points ``(B, D)``.
+            y: Labels ``(B,)``: the density of each point's own class. None: the marginal.
+
+        Raises:
+            NotImplementedError: The density is not known (``has_log_prob`` is False).
+        """
+
+    @property
+    @abc.abstractmethod
+    def entropy(self) -> float | None:
+        """Differential entropy of the standardised distribution in nats, or None if unknown."""

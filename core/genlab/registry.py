@@ -1,0 +1,265 @@
+"""The registry: components by role and name, read from entry points.
+
+A component is known because its distribution declares it in the entry-point group of its role, and in
+no other way: a component of genlab's own is found exactly as anybody else's. Reading the names imports
+nothing; :meth:`Registry.get` imports the one component that was asked for.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import importlib.util
+import inspect
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from genlab.errors import BrokenComponentError, RequestError, unknown
+
+__all__ = ["ROLES", "Entry", "Registry", "build", "registry"]
+
+ROLES: Mapping[str, str] = MappingProxyType(
+    {
+        "degradation": "genlab.degradations",
+        "backbone": "genlab.backbones",
+        "sampler": "genlab.samplers",
+        "density": "genlab.densities",
+        "dataset": "genlab.datasets",
+        "metric": "genlab.metrics",
+    }
+)
+"""The entry-point group of every role."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered component, not yet imported.
+
+    Args:
+        role: Its role, such as ``"degradation"``.
+        name: Its name.
+        value: Where it is, as ``"package.module:Class"``.
+        package: The distribution that declares it.
+        version: The version of that distribution.
+    """
+
+    role: str
+    name: str
+    value: str
+    package: str
+    version: str
+
+    def load(self) -> type[Any]:
+        """Import the component.
+
+        Raises:
+            BrokenComponentError: Importing it raised; the error is chained.
+        """
+        point = importlib.metadata.EntryPoint(self.name, self.value, ROLES[self.role])
+        try:
+            component = point.load()
+        except Exception as error:
+            raise BrokenComponentError(
+                f"the {self.role} {self.name!r} of the package {self.package} {self.version} cannot "
+                f"be imported: {type(error).__name__}: {error}"
+            ) from error
+        if not inspect.isclass(component) or not issubclass(component, _protocol(self.role)):
+            raise BrokenComponentError(
+                f"the {self.role} {self.name!r} of the package {self.package} {self.version} is not "
+                f"a subclass of genlab.{_protocol(self.role).__name__}"
+            )
+        return component
+
+    @cached_property
+    def source(self) -> Path | None:
+        """The file of the component, found without importing it, or None."""
+        top, *rest = self.value.partition(":")[0].split(".")
+        spec = importlib.util.find_spec(top)
+        if spec is None or not spec.submodule_search_locations:
+            return Path(spec.origin) if spec and spec.origin and not rest else None
+        for location in spec.submodule_search_locations:
+            path = Path(location, *rest)
+            for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+                if candidate.is_file():
+                    return candidate
+        return None
+
+    @property
+    def summary(self) -> str:
+        """The first line of the class's docstring, read from its source without importing it."""
+        try:
+            tree = ast.parse(self.source.read_bytes()) if self.source else ast.Module([], [])
+        except (OSError, SyntaxError, ValueError):
+            return ""
+        name = self.value.partition(":")[2]
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and node.name == name:
+                return (ast.get_docstring(node) or "").partition("\n")[0].rstrip(".")
+        return ""
+
+    def problem(self) -> str | None:
+        """Say what keeps the component from being imported, or None.
+
+        Components of genlab's own distribution are taken to import; a foreign one is imported once,
+        and what imported well is remembered until its file or its version changes.
+        """
+        own = self.package == "genlab" and self.source is not None
+        if own or _known_good().get(self._fingerprint[0]) == self._fingerprint[1]:
+            return None
+        try:
+            self.load()
+        except BrokenComponentError as error:
+            return str((error.__cause__ and f"{type(error.__cause__).__name__}: {error.__cause__}")
+                       or error)  # fmt: skip
+        _remember_good(*self._fingerprint)
+        return None
+
+    @property
+    def _fingerprint(self) -> tuple[str, str]:
+        stamp = self.source.stat().st_mtime_ns if self.source else 0
+        return f"{sys.prefix} {self.package} {self.value}", f"{self.version} {self.source} {stamp}"
+
+
+class Registry:
+    """The components of one role.
+
+    Args:
+        role: One of :data:`ROLES`.
+        entries: The components; read from the installed distributions when left out.
+    """
+
+    def __init__(self, role: str, entries: list[Entry] | None = None) -> None:
+        self.role = role
+        self._entries = _installed(role) if entries is None else entries
+
+    def names(self) -> list[str]:
+        """Return the names of all components, sorted, without importing any."""
+        return sorted({entry.name for entry in self._entries})
+
+    def entries(self) -> list[Entry]:
+        """Return all components by name, without importing any."""
+        return sorted(self._entries, key=lambda entry: (entry.name, entry.package))
+
+    def entry(self, name: str) -> Entry:
+        """Return the one component of this name.
+
+        Raises:
+            RequestError: There is none (the message has the nearest names), or two packages declare
+                it (the message names both).
+        """
+        found = [entry for entry in self._entries if entry.name == name]
+        if not found:
+            raise unknown(self.role, name, self.names())
+        if len(found) > 1:
+            owners = " and ".join(sorted(f"{entry.package} {entry.version}" for entry in found))
+            raise RequestError(
+                f"the {self.role} {name!r} is declared by {owners}: uninstall one of them, or ask "
+                f"its author to rename it"
+            )
+        return found[0]
+
+    def get(self, name: str) -> type[Any]:
+        """Import and return the class of this name.
+
+        Raises:
+            RequestError: See :meth:`entry`.
+            BrokenComponentError: Importing it raised.
+        """
+        return self.entry(name).load()
+
+
+def registry(role: str) -> Registry:
+    """Return the registry of a role.
+
+    Args:
+        role: ``"degradation"``, ``"backbone"``, ``"sampler"``, ``"density"``, ``"dataset"`` or
+            ``"metric"``; the plural is understood.
+
+    Raises:
+        RequestError: There is no such role.
+    """
+    by_group = {group.partition(".")[2]: role for role, group in ROLES.items()}
+    singular = by_group.get(role, role)
+    if singular not in ROLES:
+        raise unknown("role", role, ROLES)
+    return Registry(singular)
+
+
+def build(role: str, name: str, /, *context: Any, **params: Any) -> Any:
+    """Build a component by role and name.
+
+    Args:
+        role: Its role.
+        name: Its name.
+        context: What its constructor takes before its own parameters: backbones and densities take
+            the :class:`~genlab.protocols.DataSpec` of the data.
+        params: Its parameters, checked against the signature of its constructor.
+
+    Raises:
+        RequestError: An unknown name or parameter, or a value of the wrong type.
+
+    Example:
+        >>> blur = build("degradation", "blur", sigma_max=20.0)
+        >>> blur.sigma_max
+        20.0
+    """
+    from genlab.config import check_parameters
+
+    component = registry(role).get(name)
+    return component(*context, **check_parameters(component, params, where=registry(role).role))
+
+
+def _protocol(role: str) -> type[Any]:
+    from genlab import protocols
+
+    names = {"degradation": "Degradation", "backbone": "Backbone", "sampler": "Sampler",
+             "density": "Density", "dataset": "Dataset", "metric": "Metric"}  # fmt: skip
+    protocol: type[Any] = getattr(protocols, names[role])
+    return protocol
+
+
+@cache
+def _points() -> dict[str, importlib.metadata.EntryPoints]:
+    return {role: importlib.metadata.entry_points(group=group) for role, group in ROLES.items()}
+
+
+def _installed(role: str) -> list[Entry]:
+    entries = {}
+    for point in _points()[role]:
+        package = point.dist.name if point.dist else "unknown"
+        version = point.dist.version if point.dist else ""
+        entry = Entry(role, point.name, point.value, package, version)
+        entries[(entry.name, entry.package)] = entry  # one distribution may be on the path twice
+    return list(entries.values())
+
+
+def _good_file() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("genlab")) / "imports.json"
+
+
+def _known_good() -> dict[str, str]:
+    try:
+        known = json.loads(_good_file().read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _remember_good(key: str, value: str) -> None:
+    path = _good_file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.write_text(json.dumps({**_known_good(), key: value}), "utf-8")
+        draft.replace(path)
+    except OSError:
+        return  # without a cache the next listing imports once more

@@ -1,0 +1,272 @@
+"""From a request to components that fit together, before any work."""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genlab.config import ComponentConfig, RunConfig, merge, parameters, parse_config
+from genlab.errors import RequestError
+from genlab.generation.prior import summary_spec
+from genlab.protocols import (
+    Backbone,
+    Dataset,
+    DataSpec,
+    Degradation,
+    Density,
+    Metric,
+    Sampler,
+)
+from genlab.registry import build, registry
+from genlab.restorer import Restorer
+
+__all__ = ["Parts", "assemble", "pick_device", "refuse_misfit", "resolve"]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The components of a run, built and fitting together.
+
+    Args:
+        spec: What the data is.
+        restorer: The restorer, or None where a density is trained on the data itself.
+        sampler: How to walk back, or None.
+        prior: The density of the degraded state, not fitted yet, or None where none is needed.
+        density: The density that is trained on the data itself, or None.
+        metrics: The metrics by name.
+    """
+
+    spec: DataSpec
+    restorer: Restorer | None
+    sampler: Sampler | None
+    prior: Density | None
+    density: Density | None
+    metrics: Mapping[str, Metric]
+
+
+@cache
+def defaults() -> Mapping[str, Any]:
+    """Return what a run is made of where the request does not say."""
+    return tomllib.loads(resources.files("genlab").joinpath("defaults.toml").read_text("utf-8"))
+
+
+def resolve(tables: Mapping[str, Any]) -> tuple[RunConfig, Dataset]:
+    """Fill in everything that a request leaves open.
+
+    Args:
+        tables: The request as plain tables.
+
+    Returns:
+        The whole configuration, with every parameter of every component, and the data set, which has
+        not loaded anything yet.
+
+    Raises:
+        RequestError: A name or a value is wrong.
+    """
+    given = merge({"dataset": defaults()["dataset"]}, tables)
+    parse_config(given)  # names and types first, so that errors speak of what was given
+    given = merge(given, {"dataset": _with_path(given)})
+    config = parse_config(given)
+    dataset: Dataset = build("dataset", config.dataset.name, **config.dataset.params)
+    by_kind = defaults()[dataset.spec.kind]
+    labelled = "metrics" if dataset.spec.classes else "metrics_unlabelled"
+    base: dict[str, Any] = {
+        "metrics": by_kind[labelled],
+        "training": dict(by_kind["training"]),
+        "sampling": {"count": by_kind["count"]},
+    }
+    if not _flow_alone(config):
+        base |= {"degradation": defaults()["degradation"], "backbone": by_kind["backbone"]}
+        name = (config.degradation or ComponentConfig(name=defaults()["degradation"])).name
+        gaussian = registry("degradation").get(name).tags.gaussian
+        by_tag = defaults()["gaussian" if gaussian else "other"]
+        base["sampler"] = by_tag["sampler"]
+        base["training"] |= {k: by_tag[k] for k in ("prediction", "loss", "terminal")}
+    asked = given.get("training", {})
+    if any(asked.get(unit) is not None for unit in _BUDGETS):
+        base["training"] = {k: v for k, v in base["training"].items() if k not in _BUDGETS}
+    whole = parse_config(merge(base, given))
+    if not _flow_alone(config):
+        whole = _with_prior(whole, dataset.spec)
+    return _with_all_parameters(whole), dataset
+
+
+def assemble(config: RunConfig, spec: DataSpec) -> Parts:
+    """Build the components of a resolved configuration.
+
+    The same seed builds the same weights.
+
+    Raises:
+        RequestError: Two components do not fit each other, or one does not fit the data.
+    """
+    plain = spec.unlabelled()
+    metrics = {m.name: _build("metric", m) for m in config.metrics or ()}
+    for name, metric in metrics.items():
+        refuse_misfit("metric", name, metric.tags.data, spec)
+        if metric.tags.labels and not spec.classes:
+            raise RequestError(
+                f"the metric {name!r} needs labels; {config.dataset.name!r} has none"
+            )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        if config.degradation is None or config.backbone is None or config.sampler is None:
+            if config.density is None:
+                raise RequestError("a run needs a degradation with its partners, or a density")
+            density: Density = _build("density", config.density, plain)
+            refuse_misfit("density", config.density.name, density.tags.data, spec)
+            return Parts(spec, None, None, None, density, metrics)
+        degradation: Degradation = _build("degradation", config.degradation)
+        refuse_misfit("degradation", config.degradation.name, degradation.tags.data, spec)
+        sampler: Sampler = _build("sampler", config.sampler)
+        refuse_sampler(config.sampler.name, sampler, config.degradation.name, degradation)
+        backbone_class = registry("backbone").get(config.backbone.name)
+        refuse_misfit("backbone", config.backbone.name, backbone_class.tags.data, spec)
+        backbone: Backbone = _build("backbone", config.backbone, plain)
+        restorer = Restorer(backbone, degradation, config.training.prediction or "x0")
+        prior = None
+        if config.prior is not None:
+            prior = _build("density", config.prior, summary_spec(degradation, spec))
+    return Parts(spec, restorer, sampler, prior, None, metrics)
+
+
+def refuse_misfit(role: str, name: str, fits: frozenset[Any], spec: DataSpec) -> None:
+    """Refuse a component that does not take this kind of data, naming those that do."""
+    if spec.kind in fits:
+        return
+    others = [n for n in registry(role).names() if n != name and _takes(role, n, spec)]
+    raise RequestError(
+        f"the {role} {name!r} is for {' and '.join(sorted(fits))} data, and this data is "
+        f"{spec.kind} data of shape {spec.shape}. These fit: {', '.join(others) or 'none'}"
+    )
+
+
+def refuse_sampler(name: str, sampler: Sampler, other: str, degradation: Degradation) -> None:
+    """Refuse a sampler that needs more than the degradation offers, naming those that fit."""
+    lacking = sorted(tag for tag in sampler.tags.needs if not getattr(degradation.tags, tag))
+    if not lacking:
+        return
+    fitting = [n for n in registry("sampler").names() if _walks(n, degradation)]
+    raise RequestError(
+        f"the sampler {name!r} needs a degradation that is {' and '.join(lacking)}, and {other!r} is "
+        f"not. These fit {other!r}: {', '.join(fitting)}"
+    )
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device of a name; ``"auto"`` takes the best there is.
+
+    Raises:
+        RequestError: There is no such device here.
+    """
+    available = ["cpu"]
+    if torch.backends.mps.is_available():
+        available.insert(0, "mps")
+    if torch.cuda.is_available():
+        available.insert(0, "cuda")
+    if name == "auto":
+        return torch.device(available[0])
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in available:
+        raise RequestError(f"--device {name!r}: here there are auto, {', '.join(available)}")
+    return device
+
+
+_BUDGETS = ("steps", "epochs", "minutes")
+
+
+def _flow_alone(config: RunConfig) -> bool:
+    return config.density is not None and config.degradation is None
+
+
+def _build(role: str, component: ComponentConfig, *context: Any) -> Any:
+    try:
+        return build(role, component.name, *context, **component.params)
+    except RequestError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise RequestError(f"the {role} {component.name!r} cannot be built: {error}") from error
+
+
+def _with_path(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill the ``path`` of a data set that takes one with ``--data``."""
+    table = dict(given["dataset"])
+    component = registry("dataset").get(ComponentConfig.model_validate(table).name)
+    takes_path = any(p.name == "path" for p in parameters(component))
+    if takes_path and given.get("data") is not None:
+        table.setdefault("path", str(given["data"]))
+    return table
+
+
+def _with_prior(config: RunConfig, spec: DataSpec) -> RunConfig:
+    """Settle the prior: none where the degraded state carries nothing."""
+    assert config.degradation is not None  # the caller asks only then
+    degradation = _build("degradation", config.degradation)
+    refuse_misfit("degradation", config.degradation.name, degradation.tags.data, spec)
+    carried = summary_spec(degradation, spec).shape[0]
+    if not carried:
+        if config.prior is not None:
+            raise RequestError(
+                f"prior {config.prior.name!r}: the degradation {config.degradation.name!r} leaves "
+                f"nothing at t = 1 that a prior could model"
+            )
+        return config
+    prior = config.prior or ComponentConfig(name=defaults()["prior"])
+    return config.model_copy(update={"prior": prior})
+
+
+def _with_all_parameters(config: RunConfig) -> RunConfig:
+    """Write out the default of every parameter, so that the run stays what it is."""
+    roles = {"prior": "density"}
+    updates = {}
+    for field in ("dataset", "degradation", "backbone", "sampler", "prior", "density"):
+        component: ComponentConfig | None = getattr(config, field)
+        if component is None:
+            continue
+        cls = registry(roles.get(field, field)).get(component.name)
+        spelled = {
+            p.name: p.default
+            for p in parameters(cls)
+            if p.default is not None and p.default is not inspect.Parameter.empty
+        }
+        params = {k: v for k, v in {**spelled, **component.params}.items() if v is not None}
+        updates[field] = component.model_copy(update={"params": params})
+    return config.model_copy(update=updates)
+
+
+def _takes(role: str, name: str, spec: DataSpec) -> bool:
+    try:
+        return spec.kind in registry(role).get(name).tags.data
+    except RequestError:
+        return False
+
+
+def _walks(name: str, degradation: Degradation) -> bool:
+    try:
+        needs = registry("sampler").get(name).tags.needs
+    except RequestError:
+        return False
+    return all(getattr(degradation.tags, tag) for tag in needs)
+
+
+def data_root(config: RunConfig) -> Path | None:
+    """Return the data folder of a configuration."""
+    return None if config.data is None else Path(config.data)
+
+
+def with_budget(config: RunConfig, **budget: float | None) -> RunConfig:
+    """Return the configuration with another budget; the others are cleared."""
+    cleared = dict.fromkeys(_BUDGETS)
+    return config.model_copy(
+        update={"training": config.training.model_copy(update={**cleared, **budget})}
+    )

@@ -1,0 +1,345 @@
+"""The engine: carries a run out, from a checked request to a whole run folder."""
+
+from __future__ import annotations
+
+import io
+import platform
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pluggy
+import torch
+from torch import nn
+
+from genlab.config import RunConfig
+from genlab.errors import RequestError
+from genlab.evaluation import measure
+from genlab.figures.files import figure_bytes
+from genlab.files import write_bytes
+from genlab.generation import DensityModel
+from genlab.generation.prior import summaries
+from genlab.hooks import plugin_manager
+from genlab.protocols import Dataset, Examples, FittedDensity
+from genlab.runs.advice import Advice
+from genlab.runs.assembly import (
+    Parts,
+    assemble,
+    data_root,
+    pick_device,
+    resolve,
+    with_budget,
+)
+from genlab.runs.folder import RunFolder, free_folder, require_free
+from genlab.runs.history import HistoryWriter
+from genlab.runs.page import write_page
+from genlab.runs.run import Run
+from genlab.training import (
+    DiffusionObjective,
+    LikelihoodObjective,
+    Objective,
+    Trainer,
+    read_checkpoint,
+    write_checkpoint,
+)
+from genlab.training.checkpoint import Checkpoint
+from genlab.training.precision import bf16_is_faster
+
+__all__ = ["continue_run", "start_run"]
+
+
+def start_run(
+    tables: Mapping[str, Any], *, out: Path | None = None, trackers: Iterable[object] = ()
+) -> Run:
+    """Carry out a request.
+
+    Nothing is written before the whole request was found right and the data was loaded.
+
+    Args:
+        tables: The request as plain tables.
+        out: The run folder; None: the next free one below ``runs``.
+        trackers: Objects with hooks.
+
+    Raises:
+        RequestError: The request was wrong.
+        RunError: The training failed.
+    """
+    config, dataset = resolve(tables)
+    path = out or free_folder(Path("runs"), _stem(config))
+    require_free(path)
+    work = _Work(config, dataset, RunFolder(path), trackers)
+    work.folder.path.mkdir(parents=True, exist_ok=True)
+    work.folder.write_config(config, dataset.spec, {"versions": versions()})
+    return work.carry_out()
+
+
+def continue_run(
+    path: Path,
+    *,
+    budget: Mapping[str, float | None] | None = None,
+    data: str | None = None,
+    device: str | None = None,
+    trackers: Iterable[object] = (),
+) -> Run:
+    """Go on with a run from its last checkpoint.
+
+    Args:
+        path: The run folder.
+        budget: Another budget, as ``{"steps": 4000}``; None: the run's own.
+        data: Another data folder; None: the run's own.
+        device: Another device; None: the run's own.
+        trackers: Objects with hooks.
+
+    Raises:
+        RequestError: The folder is no run, or its budget is used up.
+        RunError: The training failed.
+    """
+    folder = RunFolder.open(path)
+    config = folder.config()
+    changed = {key: value for key, value in {"data": data, "device": device}.items() if value}
+    config = config.model_copy(update=changed)
+    if budget:
+        config = with_budget(config, **budget)
+    tables = folder.tables()
+    config, dataset = resolve({**config.flat(), "dataset": tables["dataset"]})
+    if dataset.spec != folder.spec():
+        raise RequestError(
+            f"the data has changed since {path} was made: it was {folder.spec()}, "
+            f"and is {dataset.spec}"
+        )
+    work = _Work(config, dataset, folder, trackers)
+    if folder.checkpoint_file.is_file():
+        work.take_up(read_checkpoint(folder.checkpoint_file))
+    folder.write_config(config, dataset.spec, {"versions": versions()})
+    return work.carry_out()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computes."""
+    return {
+        "genlab": metadata.version("genlab"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+
+
+class _Work:
+    """What a run has at hand while it is carried out."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        dataset: Dataset,
+        folder: RunFolder,
+        trackers: Iterable[object],
+    ) -> None:
+        self.config, self.folder = config, folder
+        self.device = pick_device(config.device)
+        self.parts: Parts = assemble(config, dataset.spec)
+        self.train: Examples = dataset.load("train", data_root(config))
+        self.test: Examples = dataset.load("test", data_root(config))
+        self.trainer = self._trainer()
+        self.seconds: dict[str, float] = {}
+        self.advice = Advice(config, self.parts, self.device, len(self.train))
+        self.hooks: pluggy.PluginManager = plugin_manager(
+            [HistoryWriter(folder.history_file), *trackers]
+        )
+
+    def take_up(self, checkpoint: Checkpoint) -> None:
+        """Go back to a checkpoint."""
+        if self.trainer is None:
+            return
+        self.trainer.restore(checkpoint)
+        if self.trainer.progress >= 1 and self.folder.metrics():
+            raise RequestError(
+                f"{self.folder.path} has used up its budget of {self.trainer.budget.total:g} "
+                f"{self.trainer.budget.unit}: give a larger one, such as --steps "
+                f"{2 * self.trainer.step}"
+            )
+        self.folder.keep_history_until(self.trainer.step)
+
+    def carry_out(self) -> Run:
+        """Train, sample, measure and draw."""
+        status = "failed"
+        try:
+            with self._timed("prior"):
+                self._fit_prior()
+            with self._timed("training"):
+                self._train()
+            run = Run(self.folder.path, device=str(self.device))
+            with self._timed("sampling"):
+                x = self._sample(run)
+            with self._timed("measuring"):
+                self._measure(run, x)
+            self._draw(run)
+            status = "done"
+        finally:
+            self.hooks.hook.run_ended(path=self.folder.path, status=status)
+        return run
+
+    @property
+    def trained(self) -> nn.Module:
+        """The module whose weights are learned or fitted."""
+        module = self.parts.restorer.backbone if self.parts.restorer else self.parts.density
+        assert module is not None  # assemble() gives one or the other
+        return module
+
+    def _trainer(self) -> Trainer | None:
+        """Return the trainer, or None where the density is fitted at once."""
+        restorer, config = self.parts.restorer, self.config.training
+        if self.parts.density is not None and self.parts.density.tags.fitted:
+            return None
+        objective: Objective = LikelihoodObjective()
+        mixed = False
+        if restorer is not None:
+            objective = DiffusionObjective(restorer, config.loss or "l2", config.terminal or 0.0)
+            mixed = restorer.backbone.tags.mixed_precision
+        if self.parts.spec.kind == "image":
+            self.trained.to(memory_format=torch.channels_last)
+        auto = bf16_is_faster(self.device, self.parts.spec.shape, mixed)
+        return Trainer(
+            self.trained, objective, self.train, config, seed=self.config.seed, device=self.device,
+            bf16={"auto": auto, "bf16": True, "fp32": False}[config.precision],
+        )  # fmt: skip
+
+    def _fit_prior(self) -> None:
+        prior, restorer = self.parts.prior, self.parts.restorer
+        if prior is None or restorer is None or self.folder.prior_file.is_file():
+            return
+        generator = torch.Generator().manual_seed(self.config.seed)
+        with self._stage("fitting the prior", 1):
+            c, y = summaries(restorer.degradation, self.train, most=_MOST, generator=generator)
+            _fit(prior, c, y, generator)
+        tensors = {f"prior.{key}": value for key, value in prior.state_dict().items()}
+        write_checkpoint(self.folder.prior_file, Checkpoint(tensors))
+
+    def _train(self) -> None:
+        trainer, hook = self.trainer, self.hooks.hook
+        path, file = self.folder.path, self.folder.checkpoint_file
+        if trainer is None:
+            self._fit_density()
+            return
+
+        def log(record: Mapping[str, float]) -> None:
+            for message in self.advice(record):
+                hook.warned(path=path, message=message)
+            hook.step_done(
+                path=path, step=int(record["step"]), progress=record["progress"], record=record
+            )
+
+        def save() -> None:
+            write_checkpoint(file, trainer.checkpoint())
+            hook.checkpoint_saved(path=path, step=trainer.step, file=file)
+
+        hook.run_started(
+            path=path, config=self.config, total=trainer.budget.total, unit=trainer.budget.unit
+        )
+        for message in self.advice.beforehand():
+            hook.warned(path=path, message=message)
+        try:
+            trainer.run(log, save)
+        except KeyboardInterrupt:
+            save()
+            raise
+
+    def _fit_density(self) -> None:
+        density = self.parts.density
+        assert density is not None  # the caller has checked
+        generator = torch.Generator().manual_seed(self.config.seed)
+        order = torch.randperm(len(self.train), generator=generator)[:_MOST]
+        x, y = self.train.take(order)
+        with self._stage("fitting the density", 1):
+            _fit(density, x, y, generator)
+        tensors = {f"ema.{key}": value for key, value in density.state_dict().items()}
+        write_checkpoint(self.folder.checkpoint_file, Checkpoint(tensors))
+
+    def _sample(self, run: Run) -> torch.Tensor:
+        sampling, model = self.config.sampling, run.model
+        with self._stage("sampling", sampling.count) as advance:
+            x = model.sample(
+                sampling.count, seed=self.config.seed, batch=sampling.batch, advance=advance
+            )
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, x=x.numpy())
+        write_bytes(self.folder.samples_file, buffer.getvalue())
+        self.hooks.hook.samples_drawn(path=self.folder.path, x=x, y=None)
+        return x
+
+    def _measure(self, run: Run, x: torch.Tensor) -> None:
+        records = []
+        with self._stage("measuring", len(self.parts.metrics)) as advance:
+            for done, (name, metric) in enumerate(self.parts.metrics.items(), 1):
+                records += measure(
+                    name, metric, x, self.train, self.test, self.parts.spec,
+                    seed=self.config.seed, ema=self.trainer is not None,
+                )  # fmt: skip
+                advance(done)
+        found = {
+            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "device": device_name(self.device),
+            "parameters": sum(p.numel() for p in self.trained.parameters()),
+            "steps": self.trainer.step if self.trainer else 0,
+            "sampling_steps": None if isinstance(run.model, DensityModel) else run._steps(
+                None, None, run._diffusion.sampler
+            ),
+            "seconds": {key: round(value, 2) for key, value in self.seconds.items()},
+            "versions": versions(),
+            "metrics": records,
+        }  # fmt: skip
+        self.folder.write_metrics(found)
+        self.hooks.hook.evaluated(path=self.folder.path, metrics=found)
+
+    def _draw(self, run: Run) -> None:
+        names = run.figures()
+        with self._stage("drawing", len(names) + 1) as advance:
+            for done, name in enumerate(names, 1):
+                figure = run.figure(name)
+                for suffix in (".png", ".svg"):
+                    write_bytes(
+                        self.folder.figure_file(name, suffix), figure_bytes(figure, suffix[1:])
+                    )
+                advance(done)
+            write_page(run)
+
+    @contextmanager
+    def _stage(self, name: str, total: int) -> Iterator[Any]:
+        hook, path = self.hooks.hook, self.folder.path
+        hook.stage_started(path=path, stage=name, total=total)
+        yield lambda done: hook.stage_advanced(path=path, stage=name, done=done)
+        hook.stage_advanced(path=path, stage=name, done=total)
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - begun
+        if name == "training" and self.trainer:
+            self.seconds[name] = self.trainer.elapsed
+
+
+_MOST = 50_000  # examples that a density is fitted on at most
+
+
+def _fit(density: Any, x: torch.Tensor, y: torch.Tensor | None, generator: torch.Generator) -> None:
+    if not density.tags.fitted:
+        raise RequestError("a prior must be fitted at once: choose 'normal' or 'gmm'")
+    fitted: FittedDensity = density
+    fitted.fit(x, y, generator=generator)
+
+
+def device_name(device: torch.device) -> str:
+    """Return what a device is, for the record."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} {device.type}, {torch.get_num_threads()} threads"
+
+
+def _stem(config: RunConfig) -> str:
+    method = config.degradation or config.density
+    assert method is not None  # resolve() fills in one of the two
+    return config.experiment or f"{method.name}-{config.dataset.name}"

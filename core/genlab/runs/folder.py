@@ -1,0 +1,167 @@
+"""The run folder: what lies where."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from genlab.config import RunConfig, parse_config
+from genlab.errors import RequestError
+from genlab.files import write_text
+from genlab.protocols import DataSpec
+
+__all__ = ["RunFolder", "free_folder", "require_free"]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run.
+
+    Args:
+        path: The folder.
+    """
+
+    path: Path
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Return an existing run folder.
+
+        Raises:
+            RequestError: There is no such folder, or it is not a run.
+        """
+        if not path.exists():
+            raise RequestError(f"there is no run at {path}{_neighbours(path)}")
+        if not (path / "run.toml").is_file():
+            raise RequestError(f"{path} is no run: it has no run.toml{_neighbours(path / 'x')}")
+        return cls(path)
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "run.toml"
+
+    @property
+    def history_file(self) -> Path:
+        """One line per logged step."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def metrics_file(self) -> Path:
+        """The final numbers."""
+        return self.path / "metrics.json"
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """The state of the training."""
+        return self.path / "checkpoints" / "last.safetensors"
+
+    @property
+    def prior_file(self) -> Path:
+        """The density of the degraded state."""
+        return self.path / "checkpoints" / "prior.safetensors"
+
+    @property
+    def samples_file(self) -> Path:
+        """The samples that the metrics saw."""
+        return self.path / "samples" / "samples.npz"
+
+    def figure_file(self, name: str, suffix: str) -> Path:
+        """Return the file of a figure."""
+        return self.path / "figures" / f"{name}{suffix}"
+
+    def write_config(self, config: RunConfig, spec: DataSpec, extra: Mapping[str, Any]) -> None:
+        """Write ``run.toml``: the configuration, what the data is, and further tables."""
+        data = {"shape": list(spec.shape), "kind": spec.kind, "classes": spec.classes,
+                "names": list(spec.names)}  # fmt: skip
+        write_text(self.config_file, tomli_w.dumps({**config.flat(), "spec": data, **extra}))
+
+    def tables(self) -> dict[str, Any]:
+        """Return the tables of ``run.toml``.
+
+        Raises:
+            RequestError: The file is damaged.
+        """
+        try:
+            return tomllib.loads(self.config_file.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise RequestError(f"{self.config_file} cannot be read: {error}") from None
+
+    def config(self) -> RunConfig:
+        """Return the configuration."""
+        known = {k: v for k, v in self.tables().items() if k in RunConfig.model_fields}
+        return parse_config(known)
+
+    def spec(self) -> DataSpec:
+        """Return what the data is."""
+        try:
+            data = self.tables()["spec"]
+            return DataSpec(
+                tuple(data["shape"]), data["kind"], data["classes"], tuple(data["names"])
+            )
+        except KeyError as error:
+            raise RequestError(f"{self.config_file} lacks the entry {error} of [spec]") from None
+
+    def history(self) -> list[dict[str, float]]:
+        """Return the logged steps. A last line that was cut off by a crash is left out."""
+        if not self.history_file.is_file():
+            return []
+        lines = self.history_file.read_text("utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def metrics(self) -> dict[str, Any]:
+        """Return the final numbers; empty where the run has none yet."""
+        if not self.metrics_file.is_file():
+            return {}
+        found: dict[str, Any] = json.loads(self.metrics_file.read_text("utf-8"))
+        return found
+
+    def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Write the final numbers."""
+        write_text(self.metrics_file, json.dumps(metrics, indent=2) + "\n")
+
+    def keep_history_until(self, step: int) -> None:
+        """Forget logged steps after ``step``, from which a training goes on."""
+        kept = [json.dumps(line) + "\n" for line in self.history() if line["step"] <= step]
+        write_text(self.history_file, "".join(kept))
+
+
+def free_folder(parent: Path, stem: str) -> Path:
+    """Return the first of ``stem-001``, ``stem-002``, ... that does not exist."""
+    number = 1
+    while (parent / f"{stem}-{number:03d}").exists():
+        number += 1
+    return parent / f"{stem}-{number:03d}"
+
+
+def require_free(path: Path) -> None:
+    """Check that a run can be written to ``path``.
+
+    Raises:
+        RequestError: Something is there already, or the place cannot be written to.
+    """
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        what = "a run" if (path / "run.toml").is_file() else "something else"
+        hint = f"genlab resume {path} goes on with it; " if what == "a run" else ""
+        raise RequestError(f"--out {path} is taken by {what}: {hint}choose another folder")
+    above = path
+    while not above.exists() and above != above.parent:
+        above = above.parent
+    if not above.is_dir():
+        raise RequestError(f"--out {path} cannot be made: {above} is a file")
+
+
+def _neighbours(path: Path) -> str:
+    """Name the runs beside a path that is none."""
+    for folder in (path.parent, Path("runs")):
+        if folder.is_dir():
+            runs = sorted(p.parent for p in folder.glob("*/run.toml"))
+            if runs:
+                return f". There are: {', '.join(str(run) for run in runs[-5:])}"
+    return ". genlab run makes one"

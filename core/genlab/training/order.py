@@ -1,0 +1,44 @@
+"""The order in which a training sees its examples, as a function of the step alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["Order"]
+
+
+class Order:
+    """A new permutation of the examples for every epoch, addressed by step.
+
+    The batch of a step depends on the step and the seed alone, so that a resumed training goes on
+    where it stopped, in the middle of an epoch too.
+
+    Args:
+        examples: Number N of examples.
+        batch: Examples per step.
+        seed: Seed of the permutations.
+    """
+
+    def __init__(self, examples: int, batch: int, seed: int) -> None:
+        self.examples, self.batch, self.seed = examples, batch, seed
+        self._epochs: dict[int, Tensor] = {}
+
+    def indices(self, step: int) -> Tensor:
+        """Return the indices ``(batch,)`` of a step, counted from 0."""
+        start, left = step * self.batch, self.batch
+        parts = []
+        while left:
+            epoch, offset = divmod(start, self.examples)
+            part = self._epoch(epoch)[offset : offset + left]
+            parts.append(part)
+            start, left = start + len(part), left - len(part)
+        return torch.cat(parts)
+
+    def _epoch(self, epoch: int) -> Tensor:
+        if epoch not in self._epochs:
+            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+            order = torch.randperm(self.examples, generator=generator)
+            recent = {k: v for k, v in self._epochs.items() if k == epoch - 1}
+            self._epochs = {**recent, epoch: order}
+        return self._epochs[epoch]

@@ -1,0 +1,1 @@
+"""The components that come with genlab. One method per file; they use genlab's public names alone."""

@@ -1,0 +1,141 @@
+r"""Blur: the heat equation, solved exactly in the basis of the discrete cosine transform."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Annotated
+
+import torch
+from pydantic import Field, PositiveFloat
+from torch import Tensor
+
+from genlab import Degradation, DegradationTags
+
+__all__ = ["Blur"]
+
+_LARGEST_GAIN = (
+    80.0  # exp(80) is finite in float32; no precision carries a frequency that needs more
+)
+
+
+class Blur(Degradation):
+    r"""Blur by the heat equation with reflecting edges, closed in t.
+
+    With the orthonormal cosine transform :math:`V` of the image's rows and columns and the frequencies
+    :math:`\lambda_{ij} = \pi^2 (i^2 / H^2 + j^2 / W^2)`,
+
+    .. math:: x_t = x_0 + V^T \bigl(\operatorname{expm1}(-\tfrac12 \sigma_t^2 \lambda) \odot V x_0\bigr),
+        \qquad \sigma_t = \sigma_{max} \frac{r^t - 1}{r - 1}.
+
+    The width :math:`\sigma_t` of the kernel grows geometrically from 0. What is left at t = 1 are the
+    lowest frequencies, those that pass with a factor of at least ``cutoff``: their coefficients are
+    ``summarize(x_1)``.
+
+    Sources: Rissanen, Heinonen & Solin 2022 (arXiv:2206.13397) for the heat equation as a forward
+    process; Bansal et al. 2022 (arXiv:2208.09392) for deterministic degradations.
+
+    Args:
+        sigma_max: Width of the kernel at t = 1 in pixels. None: an eighth of the image's longer side,
+            but at least 2.
+        ratio: r: how many times faster the width grows at t = 1 than at t = 0.
+        cutoff: Smallest transfer factor at t = 1 of a frequency that counts as still carried.
+    """
+
+    tags = DegradationTags(linear=True, semigroup=True, invertible=True, data=frozenset({"image"}))
+
+    def __init__(
+        self,
+        *,
+        sigma_max: PositiveFloat | None = None,
+        ratio: Annotated[float, Field(gt=1)] = 12.0,
+        cutoff: Annotated[float, Field(gt=0, lt=1)] = 0.01,
+    ) -> None:
+        self.sigma_max = sigma_max
+        self.ratio = ratio
+        self.cutoff = cutoff
+
+    def sigma(self, t: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """Return the width of the kernel in pixels at times ``t`` for images of ``shape``."""
+        growth = torch.expm1(t * math.log(self.ratio)) / (self.ratio - 1)
+        return self._width(shape) * growth
+
+    def draw(self, x_0: Tensor, *, generator: torch.Generator) -> None:
+        """Return None: blur is deterministic."""
+        return
+
+    def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        """Blur each image to its own time."""
+        return x_0 + self._filter(x_0, torch.expm1(self._exponent(x_0, t)))
+
+    def A(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return the blurred images; the map is linear."""
+        return self.degrade(x, t, None)
+
+    def A_adjoint(self, y: Tensor, t: Tensor) -> Tensor:
+        """Return the adjoint of :meth:`A`, which is :meth:`A`: the filter is symmetric."""
+        return self.degrade(y, t, None)
+
+    def invert(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        """Undo the blur, as far as the precision of ``x_t`` carries the high frequencies."""
+        gain = -self._exponent(x_t, t)
+        return x_t + self._filter(x_t, torch.expm1(gain.clamp(max=_LARGEST_GAIN)))
+
+    def summarize(self, x_1: Tensor) -> Tensor:
+        """Return the lowest cosine coefficients, ``(B, C * rows * columns)``."""
+        rows, columns = self._carried(tuple(x_1.shape[1:]))
+        v_h, v_w = _cosines(x_1.shape[-2], x_1), _cosines(x_1.shape[-1], x_1)
+        return (v_h[:rows] @ x_1 @ v_w[:columns].mT).flatten(1)
+
+    def expand(
+        self,
+        c: Tensor,
+        shape: tuple[int, ...],
+        *,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Return the blurred image with these coefficients and nothing in the other ones."""
+        rows, columns = self._carried(shape)
+        v_h, v_w = _cosines(shape[-2], c), _cosines(shape[-1], c)
+        return v_h[:rows].mT @ c.reshape(-1, shape[0], rows, columns) @ v_w[:columns]
+
+    def _width(self, shape: tuple[int, ...]) -> float:
+        return self.sigma_max or max(max(shape[-2:]) / 8, 2.0)
+
+    def _carried(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        highest = math.sqrt(-2 * math.log(self.cutoff)) / (math.pi * self._width(shape))
+        rows, columns = (min(n, math.floor(n * highest) + 1) for n in shape[-2:])
+        return rows, columns
+
+    def _exponent(self, x: Tensor, t: Tensor) -> Tensor:
+        frequencies = _frequencies(x.shape[-2], x.shape[-1], x)
+        sigma = self.sigma(t.to(x.dtype), tuple(x.shape[1:]))
+        return -0.5 * sigma.square().reshape(-1, 1, 1, 1) * frequencies
+
+    def _filter(self, x: Tensor, factor: Tensor) -> Tensor:
+        v_h, v_w = _cosines(x.shape[-2], x), _cosines(x.shape[-1], x)
+        return v_h.mT @ (factor * (v_h @ x @ v_w.mT)) @ v_w
+
+
+def _cosines(n: int, like: Tensor) -> Tensor:
+    return _cosine_basis(n, like.dtype, like.device)
+
+
+@lru_cache(maxsize=64)
+def _cosine_basis(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the orthonormal cosine transform (DCT-II) as a matrix ``(n, n)``."""
+    k = torch.arange(n, dtype=torch.float64)
+    basis = torch.cos(math.pi / n * (k + 0.5) * k[:, None]) * math.sqrt(2 / n)
+    basis[0] /= math.sqrt(2)
+    return basis.to(device, dtype)
+
+
+def _frequencies(height: int, width: int, like: Tensor) -> Tensor:
+    return _frequency_grid(height, width, like.dtype, like.device)
+
+
+@lru_cache(maxsize=64)
+def _frequency_grid(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    i = torch.arange(height, dtype=torch.float64)[:, None] / height
+    j = torch.arange(width, dtype=torch.float64) / width
+    return (math.pi**2 * (i.square() + j.square())).to(device, dtype)

@@ -1,0 +1,55 @@
+"""A normal distribution, or one per class."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from pydantic import PositiveFloat
+from torch import Tensor
+
+from genlab import DataSpec, DensityTags, FittedDensity
+from genlab_plugins.densities.components import GaussianComponents
+
+__all__ = ["Normal"]
+
+
+class Normal(FittedDensity):
+    r"""A normal distribution with full covariance; with classes, one for each.
+
+    .. math:: p(x) = \sum_y p(y) \, \mathcal{N}(x; \mu_y, \Sigma_y)
+
+    Fitted by moments.
+
+    Args:
+        spec: The data.
+        ridge: Variance added to each standardised feature, so that the covariance is never singular.
+    """
+
+    tags = DensityTags(fitted=True, conditional=True, data=frozenset({"vector", "image"}))
+
+    def __init__(self, spec: DataSpec, *, ridge: PositiveFloat = 1e-4) -> None:
+        super().__init__()
+        self.shape, self.classes, self.ridge = spec.shape, spec.classes, ridge
+        self.components = GaussianComponents(math.prod(spec.shape))
+
+    def fit(self, x: Tensor, y: Tensor | None = None, *, generator: torch.Generator) -> None:
+        """Set means and covariances by moments."""
+        u = self.components.standardise(x.flatten(1)).double()
+        labels = y if y is not None and self.classes else u.new_zeros(len(u), dtype=torch.int64)
+        owners = labels.unique()
+        groups = [u[labels == k] for k in owners]
+        means = torch.stack([g.mean(0) for g in groups])
+        ridge = self.ridge * torch.eye(u.shape[1], dtype=u.dtype)
+        covariances = [(g - m).mT @ (g - m) / len(g) + ridge for g, m in zip(groups, means, strict=True)]
+        weights = torch.tensor([len(g) / len(u) for g in groups])
+        factors = torch.linalg.cholesky(torch.stack(covariances))
+        self.components.assign(weights, means, factors, owners)
+
+    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return log densities ``(B,)`` in nats."""
+        return self.components.log_prob(x.flatten(1), y)
+
+    def sample(self, n: int, y: Tensor | None = None, *, generator: torch.Generator) -> Tensor:
+        """Draw ``(n, *shape)``."""
+        return self.components.sample(n, y, generator=generator).reshape(n, *self.shape)

@@ -1,0 +1,43 @@
+"""The sliced Wasserstein distance."""
+
+from __future__ import annotations
+
+import ot
+from pydantic import PositiveInt
+from torch import Tensor
+
+from genlab import DataSpec, Examples, Metric, MetricTags
+
+__all__ = ["SlicedWasserstein"]
+
+
+class SlicedWasserstein(Metric):
+    r"""The sliced 2-Wasserstein distance between samples and real data.
+
+    .. math:: SW_2^2(P, Q) = \mathbb{E}_{\theta \sim U(S^{D-1})} W_2^2(\theta_\# P, \theta_\# Q)
+
+    Computed by POT. Source: Bonneel et al. 2015, "Sliced and Radon Wasserstein barycenters of
+    measures", J. Math. Imaging Vis. 51.
+
+    Args:
+        projections: Number of random directions.
+    """
+
+    tags = MetricTags(features="data")
+
+    def __init__(self, *, projections: PositiveInt = 200) -> None:
+        self.projections = projections
+
+    def fit(self, train: Examples, spec: DataSpec, *, seed: int) -> int:
+        """Return the seed of the directions, which are the same for every measurement."""
+        return seed
+
+    def score(self, fitted: int, x: Tensor, real: Tensor) -> dict[str, float]:
+        """Return the distance, in units of the data."""
+        distance = ot.sliced_wasserstein_distance(
+            x.flatten(1).double().numpy(),
+            real.flatten(1).double().numpy(),
+            n_projections=self.projections,
+            seed=fitted,
+        )
+        return {"sliced-wasserstein": float(distance)}

@@ -1,0 +1,68 @@
+r"""DDIM: implicit models for Gaussian noise."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from genlab import GaussianDegradation, Sampler, SamplerTags
+from genlab.protocols import Restores
+from genlab_plugins.samplers.gaussian_posterior import amplitudes
+from genlab_plugins.samplers.grids import uniform
+
+__all__ = ["DDIM"]
+
+
+class DDIM(Sampler):
+    r"""Denoising diffusion implicit models.
+
+    With :math:`\hat z = (x_t - \alpha_t \hat x_0) / \sigma_t` and the deviation
+    :math:`\tilde\sigma` of the posterior (see :mod:`genlab_plugins.samplers.gaussian_posterior`),
+
+    .. math:: x_s = \alpha_s \hat x_0 + \sqrt{\sigma_s^2 - \tau^2} \hat z + \tau w, \qquad
+        \tau = \eta \tilde\sigma, \quad w \sim \mathcal{N}(0, I).
+
+    Source: Song, Meng & Ermon 2021 (arXiv:2010.02502), eq. 12 and 16.
+
+    Args:
+        eta: Share of fresh noise: 0 is deterministic, 1 is ancestral sampling.
+    """
+
+    tags = SamplerTags(needs=frozenset({"gaussian"}), steps=50)
+
+    def __init__(self, *, eta: Annotated[float, Field(ge=0, le=1)] = 0.0) -> None:
+        self.eta = eta
+
+    def grid(self, steps: int) -> Tensor:
+        """Return uniform times."""
+        return uniform(steps)
+
+    def init(
+        self,
+        restorer: Restores,
+        x_t: Tensor,
+        t: Tensor,
+        z: Tensor | None,
+        *,
+        generator: torch.Generator,
+    ) -> torch.Generator:
+        """Return the generator: the walk has no other state."""
+        return generator
+
+    def step(
+        self, restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor, state: torch.Generator
+    ) -> tuple[Tensor, torch.Generator]:
+        """Walk from t to s."""
+        degradation = cast(GaussianDegradation, restorer.degradation)
+        x_0 = restorer(x_t, t)
+        z = degradation.noise(x_t, x_0, t)
+        a = amplitudes(restorer, t, s, x_t)
+        if self.eta == 0:
+            return a.alpha_s * x_0 + a.sigma_s * z, state
+        tau = self.eta * a.posterior
+        w = torch.randn(x_t.shape, generator=state, device=x_t.device, dtype=x_t.dtype)
+        kept = (a.sigma_s.square() - tau.square()).clamp_min(0).sqrt()
+        return a.alpha_s * x_0 + kept * z + tau * w, state

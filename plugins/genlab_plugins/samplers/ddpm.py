@@ -1,0 +1,67 @@
+r"""DDPM: ancestral sampling of Gaussian diffusion."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+import torch
+from torch import Tensor
+
+from genlab import GaussianDegradation, Sampler, SamplerTags
+from genlab.protocols import Restores
+from genlab_plugins.samplers.gaussian_posterior import amplitudes
+from genlab_plugins.samplers.grids import uniform
+
+__all__ = ["DDPM"]
+
+
+class DDPM(Sampler):
+    r"""Denoising diffusion probabilistic models.
+
+    .. math:: x_s = \tilde\mu(x_t, \hat x_0) + \tau w, \qquad
+        \tilde\mu = \alpha_s \hat x_0 + \sqrt{\sigma_s^2 - \tilde\sigma^2} \hat z
+
+    is the mean of :math:`q(x_s | x_t, \hat x_0)`; :math:`\tau` is the posterior's deviation
+    :math:`\tilde\sigma` (``"small"``) or that of the forward step, :math:`\sigma_{t|s}`
+    (``"large"``). The last step, to s = 0, adds no noise.
+
+    Source: Ho, Jain & Abbeel 2020 (arXiv:2006.11239), eq. 7 and section 3.2.
+
+    Args:
+        variance: ``"small"`` (:math:`\tilde\beta_t`) or ``"large"`` (:math:`\beta_t`).
+    """
+
+    tags = SamplerTags(needs=frozenset({"gaussian"}), steps=250)
+
+    def __init__(self, *, variance: Literal["small", "large"] = "small") -> None:
+        self.variance = variance
+
+    def grid(self, steps: int) -> Tensor:
+        """Return uniform times."""
+        return uniform(steps)
+
+    def init(
+        self,
+        restorer: Restores,
+        x_t: Tensor,
+        t: Tensor,
+        z: Tensor | None,
+        *,
+        generator: torch.Generator,
+    ) -> torch.Generator:
+        """Return the generator: the walk has no other state."""
+        return generator
+
+    def step(
+        self, restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor, state: torch.Generator
+    ) -> tuple[Tensor, torch.Generator]:
+        """Walk from t to s."""
+        degradation = cast(GaussianDegradation, restorer.degradation)
+        x_0 = restorer(x_t, t)
+        z = degradation.noise(x_t, x_0, t)
+        a = amplitudes(restorer, t, s, x_t)
+        kept = (a.sigma_s.square() - a.posterior.square()).clamp_min(0).sqrt()
+        mean = a.alpha_s * x_0 + kept * z
+        tau = a.posterior if self.variance == "small" else a.forward * (a.sigma_s > 0)
+        w = torch.randn(x_t.shape, generator=state, device=x_t.device, dtype=x_t.dtype)
+        return mean + tau * w, state
