@@ -17,8 +17,8 @@ _WHERE = {
     "open_run": "genlab.api",
     "resume": "genlab.api",
     "Run": "genlab.runs",
-    "build": "genlab.registry",
-    "registry": "genlab.registry",
+    "build": "genlab.registries",
+    "registry": "genlab.registries",
     "explain": "genlab.protocols",
     "hookimpl": "genlab.hooks",
     "GenlabError": "genlab.errors",
@@ -76,8 +76,8 @@ if TYPE_CHECKING:
     from genlab.protocols import Sampler as Sampler
     from genlab.protocols import SamplerTags as SamplerTags
     from genlab.protocols import explain as explain
-    from genlab.registry import build as build
-    from genlab.registry import registry as registry
+    from genlab.registries import build as build
+    from genlab.registries import registry as registry
     from genlab.restorer import Restorer as Restorer
     from genlab.runs import Run as Run
 

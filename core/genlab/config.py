@@ -25,6 +25,7 @@ __all__ = [
     "RunConfig",
     "SamplingConfig",
     "TrainingConfig",
+    "check_names",
     "check_parameters",
     "merge",
     "parameters",
@@ -206,11 +207,20 @@ def parse_config(tables: Mapping[str, Any]) -> RunConfig:
     Raises:
         RequestError: A wrong name (the message lists the right ones) or a wrong value.
     """
-    _check_keys(RunConfig, tables, "")
+    check_names(tables)
     try:
         return RunConfig.model_validate(tables)
     except pydantic.ValidationError as error:
         raise RequestError(_worded(error, "")) from None
+
+
+def check_names(tables: Mapping[str, Any]) -> None:
+    """Check the names of a request's tables and settings, but not yet their values.
+
+    Raises:
+        RequestError: A name that does not exist; the message lists the right ones.
+    """
+    _check_keys(RunConfig, tables, "")
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:

@@ -76,7 +76,8 @@ class Restorer(nn.Module):
         sigma = right_expand(degradation.sigma(t), x_t)
         if self.prediction == "eps":
             return (x_t - sigma * output) / alpha
-        return (alpha * x_t - sigma * output) / (alpha.square() + sigma.square())
+        power = alpha.square() + sigma.square()
+        return (alpha / power) * x_t - (sigma / power) * output
 
     def target(self, x_0: Tensor, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return what the network should have said: ``estimate(x_t, t, target) == x_0``."""

@@ -66,7 +66,8 @@ class RunDisplay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.progress.stop()
+        if self.tasks:
+            self.progress.stop()
         if kind is KeyboardInterrupt and self.tasks:
             self.console.print("[bold]stopped[/bold]; genlab resume goes on from here")
 

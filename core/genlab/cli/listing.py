@@ -20,7 +20,7 @@ def listing(
 ) -> None:
     """List the components that are installed, and the experiments."""
     from genlab.experiments import experiment_names
-    from genlab.registry import ROLES, registry
+    from genlab.registries import ROLES, registry
 
     everything = role is None
     rows: list[dict[str, Any]] = []

@@ -21,7 +21,7 @@ def show(
 ) -> None:
     """Show a component: what it is, its tags, and its parameters with their defaults."""
     from genlab.config import parameters
-    from genlab.registry import registry
+    from genlab.registries import registry
 
     entry = registry(role).entry(name)
     component = entry.load()

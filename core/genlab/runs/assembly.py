@@ -13,7 +13,14 @@ from typing import Any
 
 import torch
 
-from genlab.config import ComponentConfig, RunConfig, merge, parameters, parse_config
+from genlab.config import (
+    ComponentConfig,
+    RunConfig,
+    check_names,
+    merge,
+    parameters,
+    parse_config,
+)
 from genlab.errors import RequestError
 from genlab.generation.prior import summary_spec
 from genlab.protocols import (
@@ -25,7 +32,7 @@ from genlab.protocols import (
     Metric,
     Sampler,
 )
-from genlab.registry import build, registry
+from genlab.registries import build, registry
 from genlab.restorer import Restorer
 
 __all__ = ["Parts", "assemble", "pick_device", "refuse_misfit", "resolve"]
@@ -71,11 +78,13 @@ def resolve(tables: Mapping[str, Any]) -> tuple[RunConfig, Dataset]:
     Raises:
         RequestError: A name or a value is wrong.
     """
+    check_names(tables)
     given = merge({"dataset": defaults()["dataset"]}, tables)
-    parse_config(given)  # names and types first, so that errors speak of what was given
-    given = merge(given, {"dataset": _with_path(given)})
-    config = parse_config(given)
-    dataset: Dataset = build("dataset", config.dataset.name, **config.dataset.params)
+    if "prior" in given:
+        given = merge({"prior": defaults()["prior"]}, given)
+    chosen = _with_path(given)
+    given = merge(given, {"dataset": chosen.flat()})
+    dataset: Dataset = build("dataset", chosen.name, **chosen.params)
     by_kind = defaults()[dataset.spec.kind]
     labelled = "metrics" if dataset.spec.classes else "metrics_unlabelled"
     base: dict[str, Any] = {
@@ -83,18 +92,19 @@ def resolve(tables: Mapping[str, Any]) -> tuple[RunConfig, Dataset]:
         "training": dict(by_kind["training"]),
         "sampling": {"count": by_kind["count"]},
     }
-    if not _flow_alone(config):
+    flow_alone = "density" in given and "degradation" not in given
+    if not flow_alone:
         base |= {"degradation": defaults()["degradation"], "backbone": by_kind["backbone"]}
-        name = (config.degradation or ComponentConfig(name=defaults()["degradation"])).name
+        name = merge(base, given)["degradation"]["name"]
         gaussian = registry("degradation").get(name).tags.gaussian
         by_tag = defaults()["gaussian" if gaussian else "other"]
         base["sampler"] = by_tag["sampler"]
         base["training"] |= {k: by_tag[k] for k in ("prediction", "loss", "terminal")}
     asked = given.get("training", {})
-    if any(asked.get(unit) is not None for unit in _BUDGETS):
+    if isinstance(asked, Mapping) and any(asked.get(unit) is not None for unit in _BUDGETS):
         base["training"] = {k: v for k, v in base["training"].items() if k not in _BUDGETS}
     whole = parse_config(merge(base, given))
-    if not _flow_alone(config):
+    if not flow_alone:
         whole = _with_prior(whole, dataset.spec)
     return _with_all_parameters(whole), dataset
 
@@ -185,10 +195,6 @@ def pick_device(name: str) -> torch.device:
 _BUDGETS = ("steps", "epochs", "minutes")
 
 
-def _flow_alone(config: RunConfig) -> bool:
-    return config.density is not None and config.degradation is None
-
-
 def _build(role: str, component: ComponentConfig, *context: Any) -> Any:
     try:
         return build(role, component.name, *context, **component.params)
@@ -198,14 +204,15 @@ def _build(role: str, component: ComponentConfig, *context: Any) -> Any:
         raise RequestError(f"the {role} {component.name!r} cannot be built: {error}") from error
 
 
-def _with_path(given: Mapping[str, Any]) -> dict[str, Any]:
+def _with_path(given: Mapping[str, Any]) -> ComponentConfig:
     """Fill the ``path`` of a data set that takes one with ``--data``."""
-    table = dict(given["dataset"])
-    component = registry("dataset").get(ComponentConfig.model_validate(table).name)
+    chosen = parse_config({"dataset": given["dataset"]}).dataset
+    component = registry("dataset").get(chosen.name)
     takes_path = any(p.name == "path" for p in parameters(component))
     if takes_path and given.get("data") is not None:
-        table.setdefault("path", str(given["data"]))
-    return table
+        params = {"path": str(given["data"]), **chosen.params}
+        return chosen.model_copy(update={"params": params})
+    return chosen
 
 
 def _with_prior(config: RunConfig, spec: DataSpec) -> RunConfig:

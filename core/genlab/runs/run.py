@@ -14,7 +14,7 @@ from genlab.config import RunConfig
 from genlab.errors import RequestError, unknown
 from genlab.generation import DensityModel, DiffusionModel, Model, Prior, Step
 from genlab.protocols import Dataset, DataSpec, Degradation, Density, Examples, Sampler
-from genlab.registry import build
+from genlab.registries import build
 from genlab.restorer import Restorer
 from genlab.runs.assembly import Parts, assemble, data_root, pick_device, refuse_sampler
 from genlab.runs.folder import RunFolder

@@ -74,9 +74,17 @@ def optimiser_to_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def optimiser_from_tensors(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Load what :func:`optimiser_to_tensors` returned."""
+    """Load what :func:`optimiser_to_tensors` returned.
+
+    Entries with the shape of their parameter get its memory layout too: fused optimisers walk both in
+    the order of memory.
+    """
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         index, _, key = name.partition(".")
-        state.setdefault(int(index), {})[key] = value
+        parameter = parameters[int(index)]
+        if value.shape == parameter.shape:
+            value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+        state.setdefault(int(index), {})[key] = value.detach()
     optimiser.load_state_dict({**optimiser.state_dict(), "state": state})

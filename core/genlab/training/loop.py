@@ -133,7 +133,7 @@ class Trainer:
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
         self.step += 1
         if not math.isfinite(norm):
-            self._skip(float(loss))
+            self._skip(float(loss.detach()))
             return loss.detach(), norm
         self.unspent = 0
         self.optimiser.step()

@@ -41,7 +41,9 @@ class Normal(FittedDensity):
         groups = [u[labels == k] for k in owners]
         means = torch.stack([g.mean(0) for g in groups])
         ridge = self.ridge * torch.eye(u.shape[1], dtype=u.dtype)
-        covariances = [(g - m).mT @ (g - m) / len(g) + ridge for g, m in zip(groups, means, strict=True)]
+        covariances = [
+            (g - m).mT @ (g - m) / len(g) + ridge for g, m in zip(groups, means, strict=True)
+        ]
         weights = torch.tensor([len(g) / len(u) for g in groups])
         factors = torch.linalg.cholesky(torch.stack(covariances))
         self.components.assign(weights, means, factors, owners)

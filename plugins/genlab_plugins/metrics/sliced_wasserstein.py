@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import ot
+import warnings
+
 from pydantic import PositiveInt
 from torch import Tensor
 
 from genlab import DataSpec, Examples, Metric, MetricTags
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # some of POT's docstrings have escapes that Python warns about
+    import ot
 
 __all__ = ["SlicedWasserstein"]
 

@@ -2,15 +2,15 @@ r"""DDIM: implicit models for Gaussian noise."""
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from genlab import GaussianDegradation, Sampler, SamplerTags
+from genlab import Sampler, SamplerTags
 from genlab.protocols import Restores
-from genlab_plugins.samplers.gaussian_posterior import amplitudes
+from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step
 from genlab_plugins.samplers.grids import uniform
 
 __all__ = ["DDIM"]
@@ -22,7 +22,7 @@ class DDIM(Sampler):
     With :math:`\hat z = (x_t - \alpha_t \hat x_0) / \sigma_t` and the deviation
     :math:`\tilde\sigma` of the posterior (see :mod:`genlab_plugins.samplers.gaussian_posterior`),
 
-    .. math:: x_s = \alpha_s \hat x_0 + \sqrt{\sigma_s^2 - \tau^2} \hat z + \tau w, \qquad
+    .. math:: x_s = \alpha_s \hat x_0 + \sqrt{\sigma_s^2 - \tau^2} \, \hat z + \tau w, \qquad
         \tau = \eta \tilde\sigma, \quad w \sim \mathcal{N}(0, I).
 
     Source: Song, Meng & Ermon 2021 (arXiv:2010.02502), eq. 12 and 16.
@@ -56,13 +56,10 @@ class DDIM(Sampler):
         self, restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor, state: torch.Generator
     ) -> tuple[Tensor, torch.Generator]:
         """Walk from t to s."""
-        degradation = cast(GaussianDegradation, restorer.degradation)
         x_0 = restorer(x_t, t)
-        z = degradation.noise(x_t, x_0, t)
-        a = amplitudes(restorer, t, s, x_t)
+        a = amplitudes(restorer, t, s)
         if self.eta == 0:
-            return a.alpha_s * x_0 + a.sigma_s * z, state
+            return backward_step(x_t, x_0, a, a.sigma_s, None, state), state
         tau = self.eta * a.posterior
-        w = torch.randn(x_t.shape, generator=state, device=x_t.device, dtype=x_t.dtype)
-        kept = (a.sigma_s.square() - tau.square()).clamp_min(0).sqrt()
-        return a.alpha_s * x_0 + kept * z + tau * w, state
+        kappa = (a.sigma_s.square() - tau.square()).clamp_min(0).sqrt()
+        return backward_step(x_t, x_0, a, kappa, tau, state), state

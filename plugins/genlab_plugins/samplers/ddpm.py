@@ -2,14 +2,14 @@ r"""DDPM: ancestral sampling of Gaussian diffusion."""
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from genlab import GaussianDegradation, Sampler, SamplerTags
+from genlab import Sampler, SamplerTags
 from genlab.protocols import Restores
-from genlab_plugins.samplers.gaussian_posterior import amplitudes
+from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step
 from genlab_plugins.samplers.grids import uniform
 
 __all__ = ["DDPM"]
@@ -56,12 +56,8 @@ class DDPM(Sampler):
         self, restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor, state: torch.Generator
     ) -> tuple[Tensor, torch.Generator]:
         """Walk from t to s."""
-        degradation = cast(GaussianDegradation, restorer.degradation)
         x_0 = restorer(x_t, t)
-        z = degradation.noise(x_t, x_0, t)
-        a = amplitudes(restorer, t, s, x_t)
-        kept = (a.sigma_s.square() - a.posterior.square()).clamp_min(0).sqrt()
-        mean = a.alpha_s * x_0 + kept * z
+        a = amplitudes(restorer, t, s)
+        kappa = (a.sigma_s.square() - a.posterior.square()).clamp_min(0).sqrt()
         tau = a.posterior if self.variance == "small" else a.forward * (a.sigma_s > 0)
-        w = torch.randn(x_t.shape, generator=state, device=x_t.device, dtype=x_t.dtype)
-        return mean + tau * w, state
+        return backward_step(x_t, x_0, a, kappa, tau, state), state

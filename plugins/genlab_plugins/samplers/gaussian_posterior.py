@@ -6,50 +6,92 @@ For any schedule, with :math:`\alpha_{t|s} = \alpha_t / \alpha_s` and
 
 .. math:: \tilde\sigma^2 = \sigma_{t|s}^2 \sigma_s^2 / \sigma_t^2 .
 
-A step that adds noise of variance :math:`\tau^2` and keeps the marginals right is
+A step that adds noise of deviation :math:`\tau` puts
 
-.. math:: x_s = \alpha_s \hat x_0 + \sqrt{\sigma_s^2 - \tau^2} \hat z + \tau w .
+.. math:: x_s = \alpha_s \hat x_0 + \kappa \hat z + \tau w, \qquad
+    \hat z = (x_t - \alpha_t \hat x_0) / \sigma_t .
 
-With :math:`\tau = \tilde\sigma` its mean is the posterior's mean; with :math:`\tau = 0` it is DDIM.
-Source: Song, Meng & Ermon 2021 (arXiv:2010.02502), eq. 7 and 12; Kingma et al. 2021 (arXiv:2107.00630)
-for the notation.
+With :math:`\kappa^2 = \sigma_s^2 - \tilde\sigma^2` its mean is the posterior's mean; with
+:math:`\kappa^2 = \sigma_s^2 - \tau^2` its marginals are right for every :math:`\tau`, and
+:math:`\tau = 0` is DDIM.
+
+Sources: Song, Meng & Ermon 2021 (arXiv:2010.02502), eq. 7 and 12; Kingma et al. 2021
+(arXiv:2107.00630) for the notation.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple, cast
 
+import torch
 from torch import Tensor
 
 from genlab import GaussianDegradation
 from genlab.protocols import Restores
 
-__all__ = ["Amplitudes", "amplitudes"]
+__all__ = ["Amplitudes", "amplitudes", "backward_step"]
 
 
 class Amplitudes(NamedTuple):
-    """Amplitudes of a step from t to s, each with the trailing dimensions of the data."""
+    """Amplitudes of a step from t to s in float64, each ``(B,)``.
 
+    Args:
+        alpha_t: Amplitude of the data at t.
+        sigma_t: Amplitude of the noise at t.
+        alpha_s: Amplitude of the data at s.
+        sigma_s: Amplitude of the noise at s.
+        forward: Deviation of the forward step from s to t.
+        posterior: Deviation of the posterior at s.
+    """
+
+    alpha_t: Tensor
+    sigma_t: Tensor
     alpha_s: Tensor
     sigma_s: Tensor
-    posterior: Tensor
     forward: Tensor
+    posterior: Tensor
 
 
-def amplitudes(restorer: Restores, t: Tensor, s: Tensor, like: Tensor) -> Amplitudes:
-    r"""Return :math:`\alpha_s, \sigma_s, \tilde\sigma, \sigma_{t|s}` of a step.
+def amplitudes(restorer: Restores, t: Tensor, s: Tensor) -> Amplitudes:
+    """Return the amplitudes of a step.
 
     Args:
         restorer: Has a Gaussian degradation.
-        t: Times ``(B,)``.
-        s: Times ``(B,)``, smaller.
-        like: Data ``(B, *shape)``.
+        t: Times ``(B,)``, larger than 0.
+        s: Times ``(B,)``, smaller than ``t``.
     """
     degradation = cast(GaussianDegradation, restorer.degradation)
     t, s = t.double(), s.double()
     alpha_t, sigma_t = degradation.alpha(t), degradation.sigma(t)
     alpha_s, sigma_s = degradation.alpha(s), degradation.sigma(s)
     forward = (sigma_t.square() - (alpha_t / alpha_s * sigma_s).square()).clamp_min(0).sqrt()
-    all_four = (alpha_s, sigma_s, forward * sigma_s / sigma_t, forward)
-    shape = (-1, *[1] * (like.ndim - 1))
-    return Amplitudes(*(a.to(like.dtype).reshape(shape) for a in all_four))
+    return Amplitudes(alpha_t, sigma_t, alpha_s, sigma_s, forward, forward * sigma_s / sigma_t)
+
+
+def backward_step(
+    x_t: Tensor,
+    x_0: Tensor,
+    a: Amplitudes,
+    kappa: Tensor,
+    tau: Tensor | None,
+    generator: torch.Generator,
+) -> Tensor:
+    r"""Return :math:`x_s`.
+
+    Args:
+        x_t: Data at t, ``(B, *shape)``.
+        x_0: The estimate of the clean data.
+        a: The amplitudes of the step.
+        kappa: Amplitude of the noise that is kept, ``(B,)``.
+        tau: Amplitude of fresh noise, ``(B,)``, or None for none.
+        generator: Source of the fresh noise.
+    """
+    shape = (-1, *[1] * (x_t.ndim - 1))
+    of_x_t = kappa / a.sigma_t
+    of_x_0 = a.alpha_s - of_x_t * a.alpha_t
+    x_s = of_x_t.to(x_t.dtype).reshape(shape) * x_t
+    x_s = x_s.addcmul(of_x_0.to(x_t.dtype).reshape(shape), x_0)
+    if tau is None:
+        return x_s
+    w = torch.randn(x_t.shape, generator=generator, device=x_t.device, dtype=x_t.dtype)
+    return x_s.addcmul(tau.to(x_t.dtype).reshape(shape), w)

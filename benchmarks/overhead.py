@@ -1,0 +1,158 @@
+"""What genlab itself costs: its training step and its sampling against bare PyTorch.
+
+Both sides use the same network, data, batch, optimiser and arithmetic. The bare training loop does
+what every script does by hand: take a batch, draw times and noise, forward, backward, clip, step, and
+average the weights. The bare sampling loop calls the network as often as genlab does and nothing else.
+Rounds alternate, so that a change in the machine's speed hits both sides; the median ratio is printed.
+
+Run with nothing else at work: python benchmarks/overhead.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+import genlab
+from genlab.config import TrainingConfig
+from genlab.generation.walk import Bounded, walk
+from genlab.protocols import DataSpec, Examples
+from genlab.training import DiffusionObjective, Trainer
+
+SPEC = DataSpec((1, 28, 28), "image")
+BATCH = 128
+
+
+def made() -> tuple[genlab.Restorer, Examples]:
+    """Build the network of `genlab run --dataset mnist`, and images of its size."""
+    torch.manual_seed(0)
+    backbone = genlab.build("backbone", "unet", SPEC).to(memory_format=torch.channels_last)
+    restorer = genlab.Restorer(backbone, genlab.build("degradation", "gaussian"), "v")
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (4096, *SPEC.shape), generator=generator, dtype=torch.uint8)
+    return restorer, Examples(images)
+
+
+def bare_training(restorer: genlab.Restorer, examples: Examples) -> Callable[[], None]:
+    """Return a step of the loop that a script would hold."""
+    network = restorer.backbone
+    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.0, fused=True)
+    averaged = copy.deepcopy(network)
+    pairs = (list(averaged.parameters()), list(network.parameters()))
+    generator = torch.Generator().manual_seed(0)
+    alpha_bar = torch.cos(torch.linspace(0, 1.56, 1001)).square()
+    network.train()
+
+    def step() -> None:
+        index = torch.randint(len(examples), (BATCH,), generator=generator)
+        x_0 = examples.x[index].float() / 127.5 - 1
+        k = torch.randint(1, 1001, (BATCH,), generator=generator)
+        alpha, sigma = alpha_bar[k].sqrt(), (1 - alpha_bar[k]).sqrt()
+        alpha, sigma = alpha[:, None, None, None], sigma[:, None, None, None]
+        z = torch.randn(x_0.shape, generator=generator)
+        loss = (network(alpha * x_0 + sigma * z, k / 1000) - (alpha * z - sigma * x_0)).square().mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        with torch.no_grad():
+            torch._foreach_lerp_(*pairs, 0.001)
+
+    return step
+
+
+def genlab_training(restorer: genlab.Restorer, examples: Examples, steps: int) -> Callable[[], None]:
+    """Return `steps` steps of genlab's own loop, logging and all."""
+    config = TrainingConfig(steps=10**9, batch=BATCH, precision="fp32")
+    trainer = Trainer(
+        restorer.backbone, DiffusionObjective(restorer, "l2"), examples, config,
+        seed=0, device=torch.device("cpu"),
+    )  # fmt: skip
+
+    def run() -> None:
+        object.__setattr__(trainer.budget, "total", trainer.step + steps)
+        trainer.run(log=lambda record: None, save=lambda: None)
+
+    return run
+
+
+def bare_sampling(restorer: genlab.Restorer, x: Tensor, steps: int) -> Callable[[], None]:
+    """Return the bare calls of the network that a walk of `steps` steps makes."""
+
+    def run() -> None:
+        with torch.no_grad():
+            for k in range(steps):
+                restorer.backbone(x, torch.full((len(x),), 1 - k / steps))
+
+    return run
+
+
+def genlab_sampling(restorer: genlab.Restorer, x: Tensor, steps: int) -> Callable[[], None]:
+    """Return a walk of genlab's DDIM."""
+    sampler = genlab.build("sampler", "ddim")
+
+    def run() -> None:
+        generator = torch.Generator().manual_seed(0)
+        bounded = Bounded(restorer, restorer.degradation, 1.0)
+        for _ in walk(bounded, sampler, x, None, steps, generator=generator):
+            pass
+
+    return run
+
+
+def seconds(function: Callable[[], None]) -> float:
+    """Time one call."""
+    begun = time.perf_counter()
+    function()
+    return time.perf_counter() - begun
+
+
+def ratio(ours: Callable[[], None], bare: Callable[[], None], rounds: int) -> tuple[float, float]:
+    """Return the median of ours / bare over alternating rounds, and bare's median seconds."""
+    ours(), bare()
+    ratios, times = [], []
+    for index in range(rounds):
+        if index % 2:
+            a, b = seconds(ours), seconds(bare)
+        else:
+            b, a = seconds(bare), seconds(ours)
+        ratios.append(a / b)
+        times.append(b)
+    return statistics.median(ratios), statistics.median(times)
+
+
+def main() -> None:
+    """Print both ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--steps", type=int, default=20)
+    arguments = parser.parse_args()
+    restorer, examples = made()
+    twin, _ = made()
+    step = bare_training(twin, examples)
+
+    def bare() -> None:
+        for _ in range(arguments.steps):
+            step()
+
+    ours = genlab_training(restorer, examples, arguments.steps)
+    value, each = ratio(ours, bare, arguments.rounds)
+    print(f"training: genlab / bare = {value:.3f}  ({1e3 * each / arguments.steps:.1f} ms a step)")
+    restorer.eval()
+    x = torch.randn(BATCH, *SPEC.shape)
+    value, each = ratio(
+        genlab_sampling(restorer, x, arguments.steps),
+        bare_sampling(restorer, x, arguments.steps),
+        arguments.rounds,
+    )
+    print(f"sampling: genlab / bare = {value:.3f}  ({1e3 * each / arguments.steps:.1f} ms a step)")
+
+
+if __name__ == "__main__":
+    main()

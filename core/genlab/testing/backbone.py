@@ -1,0 +1,267 @@
+"""The contract of a backbone, built for small data of every kind that its tags accept."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genlab.errors import RequestError
+from genlab.protocols import Backbone, DataSpec
+from genlab.testing.check import (
+    Check,
+    bind,
+    example_data,
+    global_rng_untouched,
+    require,
+    require_close,
+    require_equal,
+    run_checks,
+    seeded,
+)
+
+__all__ = ["BuildBackbone", "backbone_checks", "check_backbone"]
+
+BuildBackbone = Callable[[DataSpec], Backbone]
+
+
+def check_backbone(build: BuildBackbone) -> None:
+    """Check a backbone against its contract.
+
+    Args:
+        build: Takes a :class:`~genlab.protocols.DataSpec` and returns the backbone; the class itself, or
+            a :func:`functools.partial` of it with parameters.
+
+    Raises:
+        ContractError: It breaks at least one clause.
+    """
+    run_checks(getattr(build, "__name__", repr(build)), backbone_checks(build))
+
+
+def backbone_checks(build: BuildBackbone) -> Iterator[Check]:
+    """Yield the checks of a backbone.
+
+    Args:
+        build: See :func:`check_backbone`.
+    """
+    yield from bind(_CHECKS, _Case(build))
+
+
+_SPECS = (
+    DataSpec((2,), "vector"),
+    DataSpec((5,), "vector", 3, ("a", "b", "c")),
+    DataSpec((1, 8, 8), "image"),
+    DataSpec((2, 9, 12), "image", 3, ("a", "b", "c")),
+    DataSpec((3, 28, 28), "image", 3, ("a", "b", "c")),
+)
+
+
+@dataclass(frozen=True)
+class _Case:
+    build: BuildBackbone
+
+    def fresh(self, spec: DataSpec, seed: int = 0) -> Backbone:
+        """Build with a seed of its own, and leave the global generator as it was."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self.build(spec)
+
+    def random(self, spec: DataSpec) -> Backbone:
+        """Build in eval mode with no parameter at zero, so that every path of the network is open."""
+        backbone = self.fresh(spec)
+        generator = seeded(1)
+        with torch.no_grad():
+            for p in backbone.parameters():
+                p.add_(0.1 * torch.randn(p.shape, generator=generator))
+        return backbone.eval()
+
+    @property
+    def specs(self) -> list[DataSpec]:
+        """Those of the small specifications that the backbone accepts by its tags."""
+        fitting = []
+        for spec in _SPECS:
+            try:
+                tags = self.fresh(spec).tags
+            except RequestError:
+                continue
+            if spec.kind in tags.data:
+                fitting.append(spec)
+        require(bool(fitting), "the backbone cannot be built for any small image or vector")
+        return fitting
+
+
+def _inputs(spec: DataSpec, n: int = 4) -> tuple[Tensor, Tensor, Tensor | None]:
+    y = torch.arange(n) % (spec.classes + 1) - 1 if spec.classes else None
+    return example_data(spec.shape, n), torch.linspace(0, 1, n), y
+
+
+def _takes_what_its_tags_say(case: _Case) -> None:
+    """It can be built for the kinds of data in its tags, and raises RequestError for the others."""
+    for spec in _SPECS:
+        try:
+            backbone = case.fresh(spec)
+        except RequestError as error:
+            require(bool(str(error)), f"the RequestError for {spec} has no message")
+            continue
+        require(
+            spec.kind in backbone.tags.data,
+            f"it is built for {spec}, but tags.data = {sorted(backbone.tags.data)}",
+        )
+    for spec in case.specs:
+        for kind in case.fresh(spec).tags.data:
+            require(
+                any(s.kind == kind for s in case.specs),
+                f"tags.data has {kind!r}, but it is refused",
+            )
+
+
+def _shape_and_dtype_kept(case: _Case) -> None:
+    """The output has the shape and dtype of x, also for a batch of one and at the ends of time."""
+    for spec in case.specs:
+        backbone = case.random(spec)
+        for n in (1, 4):
+            x, t, y = _inputs(spec, n)
+            out = _call(backbone, x, t, y)
+            require(
+                out.shape == x.shape and out.dtype == x.dtype,
+                f"{tuple(out.shape)} {out.dtype} from {tuple(x.shape)} {x.dtype}",
+            )
+            require(bool(out.isfinite().all()), f"values not finite, {spec}")
+
+
+def _deterministic_in_eval(case: _Case) -> None:
+    """In eval mode the same inputs give the same bits, and no global generator is touched."""
+    for spec in case.specs:
+        backbone, inputs = case.random(spec), _inputs(spec)
+        first = _call(backbone, *inputs)
+        with global_rng_untouched("forward()"):
+            require_equal(_call(backbone, *inputs), first, f"two calls, {spec}")
+
+
+def _inputs_not_mutated(case: _Case) -> None:
+    """forward() does not write into x, t or y."""
+    for spec in case.specs:
+        inputs = _inputs(spec)
+        kept = [None if v is None else v.clone() for v in inputs]
+        with torch.no_grad():
+            case.random(spec)(*inputs)
+        for name, now, then in zip("xty", inputs, kept, strict=True):
+            same = now is then or (now is not None and then is not None and torch.equal(now, then))
+            require(same, f"forward() writes into {name}, {spec}")
+
+
+def _batch_independent(case: _Case) -> None:
+    """In eval mode every example has its own t and y, and does not see the others of its batch."""
+    for spec in case.specs:
+        backbone, (x, t, y) = case.random(spec), _inputs(spec)
+        whole = _call(backbone, x, t, y)
+        for i in range(len(x)):
+            one = slice(i, i + 1)
+            alone = _call(backbone, x[one], t[one], None if y is None else y[one])
+            example = f"example {i} of {len(x)} against it alone, t = {float(t[i]):.2g}, {spec}"
+            require_close(whole[one], alone, 1e-4, example)
+
+
+def _uses_time(case: _Case) -> None:
+    """The output depends on t."""
+    for spec in case.specs:
+        backbone, (x, _, y) = case.random(spec), _inputs(spec)
+        early, late = (_call(backbone, x, torch.full((len(x),), t), y) for t in (0.2, 0.7))
+        require(not torch.allclose(early, late), f"t = 0.2 and t = 0.7 give the same, {spec}")
+
+
+def _uses_labels(case: _Case) -> None:
+    """Built with classes, the output depends on y, and -1 is None; without classes y is not looked at."""
+    for spec in case.specs:
+        x, t, _ = _inputs(spec)
+        labelled = DataSpec(spec.shape, spec.kind, 3, ("a", "b", "c"))
+        for classes, built in ((3, labelled), (0, spec.unlabelled())):
+            backbone = case.random(built)
+            first, last, none = (
+                _call(backbone, x, t, torch.full((len(x),), k)) for k in (0, 2, -1)
+            )
+            example = f"{classes} classes, shape {spec.shape}"
+            require_close(none, _call(backbone, x, t, None), 1e-6, f"y = -1 is not None, {example}")
+            if classes:
+                require(
+                    not torch.allclose(first, last), f"y = 0 and y = 2 give the same, {example}"
+                )
+                require(
+                    not torch.allclose(none, last), f"y = -1 and y = 2 give the same, {example}"
+                )
+            else:
+                require_close(first, none, 1e-6, f"y = 0 is not None, {example}")
+
+
+def _gradient_reaches_parameters(case: _Case) -> None:
+    """Within four steps of an optimiser every parameter gets a gradient: layers at zero open up."""
+    for spec in case.specs:
+        backbone = case.fresh(spec).train()
+        parameters = dict(backbone.named_parameters())
+        unreached = set(parameters)
+        x, t, y = _inputs(spec, 8)
+        target = example_data(spec.shape, 8, seed=3)
+        with torch.random.fork_rng(devices=[]):
+            for _ in range(4):
+                backbone.zero_grad()
+                (backbone(x, t, y) - target).square().mean().backward()
+                for name in list(unreached):
+                    gradient = parameters[name].grad
+                    if gradient is not None and bool((gradient != 0).any()):
+                        unreached.discard(name)
+                _signed_step(backbone)
+        require(not unreached, f"no gradient reaches {sorted(unreached)}, {spec}")
+
+
+def _state_dict_round_trip(case: _Case) -> None:
+    """A freshly built backbone with the state of another one gives the same output."""
+    for spec in case.specs:
+        backbone, inputs = case.random(spec), _inputs(spec)
+        copy = case.fresh(spec, seed=9).eval()
+        state = {name: value.clone() for name, value in backbone.state_dict().items()}
+        copy.load_state_dict(state)
+        require_equal(_call(copy, *inputs), _call(backbone, *inputs), f"the copy, {spec}")
+
+
+def _finite_in_bfloat16(case: _Case) -> None:
+    """Under bf16 autocast the output is finite and near that of float32."""
+    for spec in case.specs:
+        backbone, inputs = case.random(spec), _inputs(spec)
+        want = _call(backbone, *inputs)
+        with torch.autocast("cpu", torch.bfloat16), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # operations without bf16 fall back and say so
+            got = _call(backbone, *inputs).float()
+        require(bool(got.isfinite().all()), f"values not finite, {spec}")
+        error = float((got - want).norm() / want.norm().clamp_min(1e-6))
+        require(error < 0.2, f"bf16 is off by {error:.0%}, {spec}")
+
+
+@torch.no_grad()
+def _signed_step(backbone: Backbone) -> None:
+    """Move every parameter against the sign of its gradient, as Adam does at first."""
+    for p in backbone.parameters():
+        if p.grad is not None:
+            p.sub_(0.01 * p.grad.sign())
+
+
+_CHECKS = (
+    _takes_what_its_tags_say,
+    _shape_and_dtype_kept,
+    _deterministic_in_eval,
+    _inputs_not_mutated,
+    _batch_independent,
+    _uses_time,
+    _uses_labels,
+    _gradient_reaches_parameters,
+    _state_dict_round_trip,
+    _finite_in_bfloat16,
+)
+
+
+@torch.no_grad()
+def _call(backbone: Backbone, x: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
+    out: Tensor = backbone(x.clone(), t.clone(), None if y is None else y.clone())
+    return out

@@ -1,0 +1,157 @@
+r"""Mixtures of Gaussians in the plane, with free weights and covariances.
+
+.. math:: p(r) = \sum_k w_k \, \mathcal{N}(r; \mu_k, \Sigma_k)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from genlab import DataSpec, RequestError
+from genlab_plugins.datasets.curves import KnownPoints, gaussian_nodes
+
+__all__ = ["Covariance", "GaussianModes"]
+
+Covariance = float | tuple[float, float] | tuple[tuple[float, float], tuple[float, float]]
+"""A mode's spread: one standard deviation, one for each axis, or a full covariance matrix."""
+
+
+class GaussianModes(KnownPoints):
+    """Points from a mixture of Gaussians; the classes are its modes (abstract).
+
+    Args:
+        centres: Means of the modes in raw units ``(K, 2)``.
+        sigma: Standard deviation of each mode on both axes, where ``covariances`` is None.
+        weights: A weight for each mode, in any unit; None: all equal.
+        covariances: A spread for each mode; None: ``sigma``.
+        train: Points in the training split.
+        test: Points in the test split.
+        seed: Seed of both splits.
+
+    Raises:
+        RequestError: The weights or the covariances do not fit the modes.
+    """
+
+    def __init__(
+        self,
+        centres: Tensor,
+        *,
+        sigma: float,
+        weights: Sequence[float] | None,
+        covariances: Sequence[Covariance] | None,
+        train: int,
+        test: int,
+        seed: int,
+    ) -> None:
+        modes = len(centres)
+        spreads = [sigma] * modes if covariances is None else covariances
+        shares = _checked_weights([1.0] * modes if weights is None else weights, modes)
+        self._centres, self._covariances = centres, _checked_covariances(spreads, modes)
+        self._factors = torch.linalg.cholesky(self._covariances)
+        mean = shares @ centres
+        within = self._covariances.diagonal(dim1=1, dim2=2)
+        variance = shares @ (within + (centres - mean).square())
+        super().__init__(
+            DataSpec((2,), "vector", modes, tuple(f"mode {k}" for k in range(modes))),
+            mean,
+            variance.sqrt(),
+            shares,
+            train=train,
+            test=test,
+            seed=seed,
+        )
+
+    @property
+    def means(self) -> Tensor:
+        r"""Means of the modes in standardised units, :math:`(\mu_k - \mu) / s`, float64 ``(K, 2)``."""
+        return (self._centres - self.mean) / self.std
+
+    @property
+    def covs(self) -> Tensor:
+        r"""Covariances in standardised units, :math:`\Sigma_k / s s^T`, float64 ``(K, 2, 2)``."""
+        return self._covariances / torch.outer(self.std, self.std)
+
+    @property
+    def weights(self) -> Tensor:
+        r"""Weights :math:`w_k` of the modes, which sum to 1, float64 ``(K,)``."""
+        return self.shares
+
+    def _draw(self, part: Tensor, generator: torch.Generator) -> Tensor:
+        z = torch.randn(len(part), 2, dtype=torch.float64, generator=generator)
+        return self._centres[part] + torch.einsum("nij,nj->ni", self._factors[part], z)
+
+    def _log_densities(self, r: Tensor) -> Tensor:
+        away = (r[:, None] - self._centres).movedim(0, -1)
+        z = torch.linalg.solve_triangular(self._factors, away, upper=False)
+        scale = self._factors.diagonal(dim1=1, dim2=2).log().sum(1) + math.log(2 * math.pi)
+        return -z.square().sum(1).T / 2 - scale
+
+    def _entropy(self) -> float:
+        z, w = gaussian_nodes()
+        log_shares, total = self.shares.log(), 0.0
+        for share, centre, factor in zip(self.shares, self._centres, self._factors, strict=True):
+            if share > 0:
+                log_p = (self._log_densities(centre + z @ factor.T) + log_shares).logsumexp(1)
+                total -= float(share * (w @ log_p))
+        return total
+
+
+def _checked_weights(weights: Sequence[float], modes: int) -> Tensor:
+    if len(weights) != modes:
+        raise RequestError(f"weights has {len(weights)} entries; it takes {modes}, one per mode")
+    wrong = [w for w in weights if not (math.isfinite(w) and w >= 0)]
+    if wrong:
+        raise RequestError(f"weights holds {wrong[0]}; a weight is finite and not negative")
+    if not any(weights):
+        raise RequestError("weights are all 0; at least one must be positive")
+    w = torch.tensor(weights, dtype=torch.float64)
+    w = w / w.max()
+    return w / w.sum()
+
+
+def _checked_covariances(spreads: Sequence[Covariance], modes: int) -> Tensor:
+    if len(spreads) != modes:
+        raise RequestError(
+            f"covariances has {len(spreads)} entries; it takes {modes}, one per mode"
+        )
+    return torch.stack([_checked_covariance(spread, k) for k, spread in enumerate(spreads)])
+
+
+def _checked_covariance(spread: Covariance, mode: int) -> Tensor:
+    try:
+        given = torch.tensor(spread, dtype=torch.float64)
+    except (TypeError, ValueError):
+        given = torch.empty(0)
+    if given.shape in ((), (2,)):
+        return _from_stds(given, mode)
+    if given.shape != (2, 2):
+        raise RequestError(
+            f"covariances[{mode}] is {spread!r}; it takes a standard deviation, a pair of them, or a"
+            " 2 x 2 covariance matrix"
+        )
+    return _definite(given, mode)
+
+
+def _from_stds(stds: Tensor, mode: int) -> Tensor:
+    if not bool((stds.isfinite() & (stds > 0)).all()):
+        raise RequestError(
+            f"covariances[{mode}] is {stds.tolist()}; a standard deviation is finite and positive"
+        )
+    return torch.diag(stds.expand(2).square())
+
+
+def _definite(matrix: Tensor, mode: int) -> Tensor:
+    wrong = f"covariances[{mode}] is {matrix.tolist()}; a covariance matrix is "
+    if not bool(matrix.isfinite().all()):
+        raise RequestError(wrong + "finite")
+    if not torch.allclose(matrix, matrix.T, rtol=1e-6, atol=0.0):
+        raise RequestError(wrong + "symmetric")
+    eigenvalues = torch.linalg.eigvalsh(matrix)
+    if not eigenvalues[0] > 1e-12 * eigenvalues[1]:
+        values = ", ".join(f"{value:.3g}" for value in eigenvalues.tolist())
+        raise RequestError(wrong + f"positive definite (its eigenvalues are {values})")
+    return (matrix + matrix.T) / 2

@@ -1,0 +1,142 @@
+"""Every wrong request is one clear line and exit code 2, before any work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import genlab
+from genlab.cli.app import _status
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Run a command that must be refused, and return what it said."""
+    before = sorted(Path.cwd().rglob("*"))
+    assert _status(list(arguments)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    assert len(lines) == 1, captured.err
+    assert lines[0].startswith("error: ")
+    assert "Traceback" not in lines[0]
+    assert sorted(Path.cwd().rglob("*")) == before, "something was half-written"
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["run", "--degradation", "blurr"], ["'blurr'", "Did you mean 'blur'", "gaussian"]),
+        (["run", "--backbone", "unett"], ["'unett'", "Did you mean 'unet'"]),
+        (["run", "--sampler", "dddim"], ["'dddim'", "'ddim'"]),
+        (["run", "--dataset", "mnst"], ["'mnst'", "'mnist'"]),
+        (["run", "--density", "gm"], ["'gm'", "'gmm'"]),
+        (["run", "no-such-experiment"], ["unknown experiment", "'no-such-experiment'"]),
+        (["run", "missing.toml"], ["missing.toml"]),
+        (["run", "--degradation", "blur", "--set", "degradation.sigma=3"],
+         ["degradation.sigma", "'sigma_max'", "ratio", "cutoff"]),
+        (["run", "--degradation", "blur", "--set", "degradation.sigma_max=wide"],
+         ["degradation.sigma_max", "valid number", "'wide'"]),
+        (["run", "--degradation", "blur", "--set", "degradation.sigma_max=-1"],
+         ["degradation.sigma_max", "greater than 0"]),
+        (["run", "--set", "degradation.schedule=cosin"], ["schedule", "'linear' or 'cosine'"]),
+        (["run", "--set", "training.lrr=1"], ["training.lrr", "'lr'"]),
+        (["run", "--set", "training.lr=fast"], ["training.lr", "'fast'"]),
+        (["run", "--set", "trainin.lr=1"], ["trainin", "'training'"]),
+        (["run", "--set", "degradation.sigma_max"], ["--set", "degradation.sigma_max=20"]),
+        (["run", "--degradation", "blur", "--sampler", "ddim"],
+         ["'ddim'", "gaussian", "cold", "naive"]),
+        (["run", "--degradation", "blur", "--set", "training.prediction=eps"], ["eps", "'x0'"]),
+        (["run", "--backbone", "unet", "--dataset", "moons"], ["'unet'", "'mlp'"]),
+        (["run", "--degradation", "blur", "--dataset", "moons"], ["'blur'", "gaussian"]),
+        (["run", "--set", "prior=gmm"], ["'gmm'", "leaves nothing"]),
+        (["run", "--dataset", "mnist"], ["--data", "download"]),
+        (["run", "--dataset", "mnist", "--data", "nowhere"], ["nowhere"]),
+        (["run", "--dataset", "image-folder", "--data", "nowhere"], ["nowhere"]),
+        (["run", "--minutes", "1", "--steps", "5"], ["one budget", "minutes", "steps"]),
+        (["run", "--steps", "0"], ["steps", "larger than 0"]),
+        (["run", "--device", "tpu"], ["'tpu'", "cpu"]),
+        (["run", "--nonsense"], ["--nonsense"]),
+        (["run", "--steps", "many"], ["--steps", "integer"]),
+        (["sample", "nothing-here"], ["nothing-here"]),
+        (["resume", "nothing-here"], ["nothing-here"]),
+        (["figures", "nothing-here"], ["nothing-here"]),
+        (["list", "degradatio"], ["'degradatio'", "'degradation'"]),
+        (["show", "degradation", "blurr"], ["'blurr'", "'blur'"]),
+        (["rum"], ["rum", "run"]),
+    ],
+)  # fmt: skip
+def test_a_wrong_request_is_one_clear_line(
+    arguments: list[str], wanted: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = refused(capsys, *arguments)
+    for part in wanted:
+        assert part in line
+
+
+def test_a_folder_that_is_no_run_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("empty").mkdir()
+    assert "no run.toml" in refused(capsys, "sample", "empty")
+
+
+def test_an_output_folder_that_is_taken_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("taken").mkdir()
+    Path("taken/file.txt").write_text("mine")
+    assert "taken" in refused(capsys, "run", "--out", "taken")
+    Path("file").write_text("mine")
+    assert "file" in refused(capsys, "run", "--out", "file")
+    assert "file" in refused(capsys, "run", "--out", "file/below")
+
+
+def test_an_unreadable_image_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    from PIL import Image
+
+    for name in ("a", "b"):
+        folder = Path("images", name)
+        folder.mkdir(parents=True)
+        for index in range(4):
+            Image.new("L", (8, 8), 10 * index).save(folder / f"{index}.png")
+    Path("images/b/2.png").write_bytes(b"this is no image")
+    line = refused(capsys, "run", "--dataset", "image-folder", "--data", "images")
+    assert "2.png" in line
+
+
+def test_a_run_is_not_overwritten_and_resume_is_offered(
+    digits_run: genlab.Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "resume" in refused(capsys, "run", "--out", str(digits_run.path))
+
+
+def test_requests_to_a_run_are_checked(
+    blur_run: genlab.Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = str(blur_run.path)
+    before = sorted(blur_run.path.rglob("*"))
+    assert "cold" in refused(capsys, "sample", run, "--sampler", "ddim")
+    assert "at least one" in refused(capsys, "sample", run, "-n", "0")
+    assert "at least one" in refused(capsys, "sample", run, "--steps", "0")
+    assert ".png" in refused(capsys, "sample", run, "--out", "samples.jpg")
+    assert "'progressive'" in refused(capsys, "figures", run, "progresive")
+    assert "budget" in refused(capsys, "resume", run)
+    assert sorted(blur_run.path.rglob("*")) == before
+
+
+def test_a_damaged_run_is_refused(
+    digits_run: genlab.Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = Path("damaged")
+    (damaged / "checkpoints").mkdir(parents=True)
+    text = (digits_run.path / "run.toml").read_text()
+    (damaged / "run.toml").write_text(text)
+    assert "checkpoint" in refused(capsys, "sample", "damaged")
+    (damaged / "checkpoints" / "last.safetensors").write_bytes(b"broken")
+    assert "last.safetensors" in refused(capsys, "sample", "damaged")
+    (damaged / "run.toml").write_text(text[: len(text) // 2] + "\n[[[")
+    assert "run.toml" in refused(capsys, "sample", "damaged")
