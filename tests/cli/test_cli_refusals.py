@@ -54,7 +54,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["run", "--degradation", "blur", "--sampler", "ddim"],
          ["'ddim'", "gaussian", "cold", "naive"]),
         (["run", "--degradation", "blur", "--set", "training.prediction=eps"], ["eps", "'x0'"]),
-        (["run", "--backbone", "unet", "--dataset", "moons"], ["'unet'", "'mlp'"]),
+        (["run", "--backbone", "unet", "--dataset", "moons"], ["'unet'", "mlp"]),
         (["run", "--degradation", "blur", "--dataset", "moons"], ["'blur'", "gaussian"]),
         (["run", "--set", "prior=gmm"], ["'gmm'", "leaves nothing"]),
         (["run", "--dataset", "mnist"], ["--data", "download"]),

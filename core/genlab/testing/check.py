@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -193,22 +193,33 @@ def devices() -> list[torch.device]:
 def global_rng_untouched(what: str) -> Iterator[None]:
     """Require that the block leaves the global generators of torch, NumPy and Python alone.
 
-    The generators are put back in any case, so that a check disturbs nobody.
+    They are set to a state that nobody sets, so that seeding them shows as well as drawing from them,
+    and are put back in any case, so that a check disturbs nobody.
     """
-    before = torch.get_rng_state(), np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002
+    kept = _global_states()
+    torch.manual_seed(_NOBODY)
+    np.random.seed(_NOBODY)  # noqa: NPY002
+    random.seed(_NOBODY)
+    before = _global_states()
     try:
         yield
         touched = [
             name
-            for name, changed in (
-                ("torch", not torch.equal(before[0], torch.get_rng_state())),
-                ("numpy", repr(before[1]) != repr(np.random.get_state(legacy=False))),  # noqa: NPY002
-                ("random", before[2] != random.getstate()),
-            )
-            if changed
+            for name, was, now in zip(_GLOBAL, before, _global_states(), strict=True)
+            if was != now
         ]
-        require(not touched, f"{what} draws from the global generator of {' and '.join(touched)}")
+        require(not touched, f"{what} touches the global generator of {' and '.join(touched)}")
     finally:
-        torch.set_rng_state(before[0])
-        np.random.set_state(before[1])  # noqa: NPY002
-        random.setstate(before[2])
+        torch.set_rng_state(torch.frombuffer(bytearray(kept[0]), dtype=torch.uint8))
+        np.random.set_state(kept[1])  # noqa: NPY002
+        random.setstate(kept[2])
+
+
+_NOBODY = 1_928_374_655
+_GLOBAL = ("torch", "numpy", "random")
+
+
+def _global_states() -> tuple[bytes, Any, Any]:
+    name, key, *rest = cast(tuple[Any, ...], np.random.get_state())  # noqa: NPY002
+    state = (name, tuple(key.tolist()), *rest)  # an array would not compare to one truth value
+    return torch.get_rng_state().numpy().tobytes(), state, random.getstate()

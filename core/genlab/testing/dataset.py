@@ -243,7 +243,7 @@ def _entropy_is_mean_log_prob(case: _Case) -> None:
 
 def _integrates_to_one(case: _Case) -> None:
     """On the plane the density, and that of each class, integrates to 1."""
-    x, y = case.draw(4000)
+    x, y = case.draw(4000 * max(case.dataset.spec.classes, 1))
     for k in (None, *range(case.dataset.spec.classes)):
         chosen = x if k is None or y is None else x[y == k]
         plane = case.plane(k, chosen)
@@ -253,7 +253,7 @@ def _integrates_to_one(case: _Case) -> None:
 
 def _samples_follow_log_prob(case: _Case) -> None:
     """On the plane, drawn points have the mean and the squares that the density has."""
-    x, y = case.draw(4000)
+    x, y = case.draw(4000 * max(case.dataset.spec.classes, 1))
     for k in (None, *range(case.dataset.spec.classes)):
         chosen = x if k is None or y is None else x[y == k]
         plane = case.plane(k, chosen)

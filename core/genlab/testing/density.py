@@ -74,7 +74,7 @@ _SPECS = (
     DataSpec((2,), "vector"),
     DataSpec((5,), "vector"),
     DataSpec((1, 8, 8), "image"),
-    DataSpec((3, 8, 8), "image"),
+    DataSpec((3, 4, 4), "image"),
 )
 _SHARES = (0.5, 0.3, 0.2)  # of the classes
 
@@ -129,7 +129,7 @@ class _Case:
         return density.eval()
 
 
-def _data(spec: DataSpec, n: int = 600, seed: int = 0) -> tuple[Tensor, Tensor | None]:
+def _data(spec: DataSpec, n: int = 300, seed: int = 0) -> tuple[Tensor, Tensor | None]:
     """Return data whose classes, if any, have centres and shares of their own."""
     x = example_data(spec.shape, n, seed=seed)
     if not spec.classes:
@@ -199,7 +199,7 @@ def _global_rng_untouched(case: _Case) -> None:
             _sample(density, 5)
         with global_rng_untouched("log_prob()"):
             _log_prob(density, _data(spec, 4)[0])
-        if density.tags.fitted:
+        if density.tags.fitted and spec == case.specs[0]:
             fresh, (x, y) = cast(FittedDensity, case.fresh(spec)), _data(spec)
             with global_rng_untouched("fit()"):
                 fresh.fit(x, y, generator=seeded(1))
@@ -236,10 +236,11 @@ def _fit_reproducible(case: _Case) -> None:
     for spec in case.specs:
         x, y = _data(spec)
         kept = x.clone()
-        first, second = (case.prepare(spec) for _ in range(2))
-        require_equal(_log_prob(first, x[:8]), _log_prob(second, x[:8]), f"two fits, {spec}")
-        cast(FittedDensity, case.fresh(spec)).fit(x, y, generator=seeded(1))
+        again = cast(FittedDensity, case.fresh(spec))
+        again.fit(x, y, generator=seeded(1))
         require(torch.equal(x, kept), f"fit() writes into x, {spec}")
+        first = _log_prob(case.ready(spec), x[:8])
+        require_equal(_log_prob(again.eval(), x[:8]), first, f"two fits, {spec}")
 
 
 def _fit_survives_poor_data(case: _Case) -> None:

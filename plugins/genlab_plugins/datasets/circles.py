@@ -72,7 +72,8 @@ class Circles(KnownPoints):
         variance = self.noise**2
         away = (rho[:, None] - self.radii).square() / (2 * variance)
         scaled = torch.special.i0e(rho[:, None] * self.radii / variance)
-        return scaled.log() - away - math.log(2 * math.pi * variance)
+        log_p: Tensor = scaled.log() - away - math.log(2 * math.pi * variance)
+        return log_p
 
     def _entropy(self) -> float:
         reach = 1 + 10 * self.noise

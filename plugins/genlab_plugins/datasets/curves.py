@@ -196,8 +196,8 @@ class BlurredCurves:
         nodes = self.nodes.flatten(0, 1)
         weights = self.weights.repeat(len(self.curves)) / len(self.curves)
         low, high = nodes.amin(0) - margin, nodes.amax(0) + margin
-        across, up = (torch.arange(float(a), float(b), step, dtype=torch.float64)
-                      for a, b in zip(low, high, strict=True))  # fmt: skip
+        across = torch.arange(float(low[0]), float(high[0]), step, dtype=torch.float64)
+        up = torch.arange(float(low[1]), float(high[1]), step, dtype=torch.float64)
         total = 0.0
         for rows in up.split(64):
             near = (nodes[:, 1] > rows[0] - margin) & (nodes[:, 1] < rows[-1] + margin)

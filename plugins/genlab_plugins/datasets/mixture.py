@@ -19,6 +19,9 @@ __all__ = ["Covariance", "GaussianModes"]
 Covariance = float | tuple[float, float] | tuple[tuple[float, float], tuple[float, float]]
 """A mode's spread: one standard deviation, one for each axis, or a full covariance matrix."""
 
+_FINEST = 24
+"""Most nodes per deviation of a wide mode, which must not miss the narrow modes that it covers."""
+
 
 class GaussianModes(KnownPoints):
     """Points from a mixture of Gaussians; the classes are its modes (abstract).
@@ -88,15 +91,18 @@ class GaussianModes(KnownPoints):
         away = (r[:, None] - self._centres).movedim(0, -1)
         z = torch.linalg.solve_triangular(self._factors, away, upper=False)
         scale = self._factors.diagonal(dim1=1, dim2=2).log().sum(1) + math.log(2 * math.pi)
-        return -z.square().sum(1).T / 2 - scale
+        log_p: Tensor = -z.square().sum(1).T / 2 - scale
+        return log_p
 
     def _entropy(self) -> float:
-        z, w = gaussian_nodes()
+        spread = torch.linalg.eigvalsh(self._covariances).sqrt()
+        finer = (spread[:, 1] / spread.min()).mul(4).ceil().clamp(max=_FINEST)
         log_shares, total = self.shares.log(), 0.0
-        for share, centre, factor in zip(self.shares, self._centres, self._factors, strict=True):
-            if share > 0:
-                log_p = (self._log_densities(centre + z @ factor.T) + log_shares).logsumexp(1)
-                total -= float(share * (w @ log_p))
+        modes = zip(self.shares, self._centres, self._factors, finer, strict=True)
+        for share, centre, factor, per_std in modes:
+            z, w = gaussian_nodes(int(per_std))
+            log_p = (self._log_densities(centre + z @ factor.T) + log_shares).logsumexp(1)
+            total -= float(share * (w @ log_p))
         return total
 
 

@@ -17,8 +17,8 @@ __all__ = ["Pinwheel"]
 _CELLS = 512
 """Cells of the circle that are searched for preimages."""
 
-_PASSES = 64
-"""Preimages kept in one cell; only far from the arms, where the density is nil, are there more."""
+_HALVINGS = 28
+"""Bisections of a cell, before a Newton step that squares what is left of the error."""
 
 _FAR = 30.0
 """Where the turn of an arm stops growing, lest it overflow; the density is nil long before."""
@@ -136,21 +136,25 @@ class Pinwheel(KnownPoints):
         edges = math.pi * torch.linspace(-1, 1, _CELLS + 1, dtype=torch.float64)
         phase = self._phase(edges, rho[:, None]) - argument[:, None]
         level = (phase * (arms / (2 * math.pi))).floor()
-        level[:, -1] = level[:, 0] + arms  # both ends are the same angle; rounding must not part them
+        # Both ends are the same angle: rounding must not part them.
+        level[:, -1] = level[:, 0] + arms
         step = level.diff(dim=1)
         row, cell = step.nonzero(as_tuple=True)
-        passed = step[row, cell].abs().clamp(max=max(arms, _PASSES)).long()
-        nth = torch.arange(int(passed.sum())) - (passed.cumsum(0) - passed).repeat_interleave(passed)
+        # A cell holds more places than arms only far out, where the density is nil.
+        passed = step[row, cell].abs().clamp(max=arms).long()
         row, cell = row.repeat_interleave(passed), cell.repeat_interleave(passed)
+        first = (passed.cumsum(0) - passed).repeat_interleave(passed)
+        nth = torch.arange(len(row)) - first
         goal = torch.maximum(level[row, cell], level[row, cell + 1]) - nth
-        return row, goal, self._bisected(edges, cell, rho[row], argument[row], goal, step[row, cell])
+        phi = self._bisected(edges, cell, rho[row], argument[row], goal, step[row, cell])
+        return row, goal, phi
 
     def _bisected(
         self, edges: Tensor, cell: Tensor, rho: Tensor, argument: Tensor, goal: Tensor, step: Tensor
     ) -> Tensor:
         target = argument + goal * (2 * math.pi / len(self.theta))
         low, high = edges[cell], edges[cell + 1]
-        for _ in range(45):
+        for _ in range(_HALVINGS):
             middle = (low + high) / 2
             before = (self._phase(middle, rho) < target) == (step > 0)
             low, high = torch.where(before, middle, low), torch.where(before, high, middle)

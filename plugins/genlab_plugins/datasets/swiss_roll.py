@@ -42,9 +42,7 @@ class SwissRoll(KnownPoints):
     ) -> None:
         self.noise = noise
         low, high = 1.5 * math.pi, 4.5 * math.pi
-        self.curves = BlurredCurves(
-            (_spiral,), low, high, speed=math.hypot(1.0, high), noise=noise
-        )
+        self.curves = BlurredCurves((_spiral,), low, high, speed=math.hypot(1.0, high), noise=noise)
         super().__init__(
             DataSpec((2,), "vector"),
             *self.curves.moments(),

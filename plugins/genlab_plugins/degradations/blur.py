@@ -11,6 +11,7 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor
 
 from genlab import Degradation, DegradationTags
+from genlab_plugins.degradations.bases import cosines
 
 __all__ = ["Blur"]
 
@@ -84,7 +85,7 @@ class Blur(Degradation):
     def summarize(self, x_1: Tensor) -> Tensor:
         """Return the lowest cosine coefficients, ``(B, C * rows * columns)``."""
         rows, columns = self._carried(tuple(x_1.shape[1:]))
-        v_h, v_w = _cosines(x_1.shape[-2], x_1), _cosines(x_1.shape[-1], x_1)
+        v_h, v_w = cosines(x_1.shape[-2], x_1), cosines(x_1.shape[-1], x_1)
         return (v_h[:rows] @ x_1 @ v_w[:columns].mT).flatten(1)
 
     def expand(
@@ -96,7 +97,7 @@ class Blur(Degradation):
     ) -> Tensor:
         """Return the blurred image with these coefficients and nothing in the other ones."""
         rows, columns = self._carried(shape)
-        v_h, v_w = _cosines(shape[-2], c), _cosines(shape[-1], c)
+        v_h, v_w = cosines(shape[-2], c), cosines(shape[-1], c)
         return v_h[:rows].mT @ c.reshape(-1, shape[0], rows, columns) @ v_w[:columns]
 
     def _width(self, shape: tuple[int, ...]) -> float:
@@ -113,21 +114,8 @@ class Blur(Degradation):
         return -0.5 * sigma.square().reshape(-1, 1, 1, 1) * frequencies
 
     def _filter(self, x: Tensor, factor: Tensor) -> Tensor:
-        v_h, v_w = _cosines(x.shape[-2], x), _cosines(x.shape[-1], x)
+        v_h, v_w = cosines(x.shape[-2], x), cosines(x.shape[-1], x)
         return v_h.mT @ (factor * (v_h @ x @ v_w.mT)) @ v_w
-
-
-def _cosines(n: int, like: Tensor) -> Tensor:
-    return _cosine_basis(n, like.dtype, like.device)
-
-
-@lru_cache(maxsize=64)
-def _cosine_basis(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return the orthonormal cosine transform (DCT-II) as a matrix ``(n, n)``."""
-    k = torch.arange(n, dtype=torch.float64)
-    basis = torch.cos(math.pi / n * (k + 0.5) * k[:, None]) * math.sqrt(2 / n)
-    basis[0] /= math.sqrt(2)
-    return basis.to(device, dtype)
 
 
 def _frequencies(height: int, width: int, like: Tensor) -> Tensor:
@@ -135,6 +123,7 @@ def _frequencies(height: int, width: int, like: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)
 def _frequency_grid(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     i = torch.arange(height, dtype=torch.float64)[:, None] / height
     j = torch.arange(width, dtype=torch.float64) / width

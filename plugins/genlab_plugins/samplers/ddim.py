@@ -10,8 +10,8 @@ from torch import Tensor
 
 from genlab import Sampler, SamplerTags
 from genlab.protocols import Restores
-from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step
-from genlab_plugins.samplers.grids import uniform
+from genlab_plugins.samplers.gaussian_posterior import add_noise, amplitudes, backward_step
+from genlab_plugins.samplers.grids import Grid, times
 
 __all__ = ["DDIM"]
 
@@ -29,16 +29,20 @@ class DDIM(Sampler):
 
     Args:
         eta: Share of fresh noise: 0 is deterministic, 1 is ancestral sampling.
+        grid: Times of the walk: ``"uniform"``, ``"quadratic"`` or ``"cosine"``.
     """
 
     tags = SamplerTags(needs=frozenset({"gaussian"}), steps=50)
 
-    def __init__(self, *, eta: Annotated[float, Field(ge=0, le=1)] = 0.0) -> None:
+    def __init__(
+        self, *, eta: Annotated[float, Field(ge=0, le=1)] = 0.0, grid: Grid = "uniform"
+    ) -> None:
         self.eta = eta
+        self.spacing = grid
 
     def grid(self, steps: int) -> Tensor:
-        """Return uniform times."""
-        return uniform(steps)
+        """Return the times of the grid that was asked for."""
+        return times(self.spacing, steps)
 
     def init(
         self,
@@ -59,7 +63,7 @@ class DDIM(Sampler):
         x_0 = restorer(x_t, t)
         a = amplitudes(restorer, t, s)
         if self.eta == 0:
-            return backward_step(x_t, x_0, a, a.sigma_s, None, state), state
+            return backward_step(x_t, x_0, a, a.sigma_s), state
         tau = self.eta * a.posterior
         kappa = (a.sigma_s.square() - tau.square()).clamp_min(0).sqrt()
-        return backward_step(x_t, x_0, a, kappa, tau, state), state
+        return add_noise(backward_step(x_t, x_0, a, kappa), tau, state), state

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from genlab import Sampler, SamplerTags
 from genlab.protocols import Restores
-from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step
-from genlab_plugins.samplers.grids import uniform
+from genlab_plugins.samplers.gaussian_posterior import add_noise, amplitudes, backward_step
+from genlab_plugins.samplers.grids import Grid, times
 
 __all__ = ["DDPM"]
 
@@ -29,16 +29,20 @@ class DDPM(Sampler):
 
     Args:
         variance: ``"small"`` (:math:`\tilde\beta_t`) or ``"large"`` (:math:`\beta_t`).
+        grid: Times of the walk: ``"uniform"``, ``"quadratic"`` or ``"cosine"``.
     """
 
     tags = SamplerTags(needs=frozenset({"gaussian"}), steps=250)
 
-    def __init__(self, *, variance: Literal["small", "large"] = "small") -> None:
+    def __init__(
+        self, *, variance: Literal["small", "large"] = "small", grid: Grid = "uniform"
+    ) -> None:
         self.variance = variance
+        self.spacing = grid
 
     def grid(self, steps: int) -> Tensor:
-        """Return uniform times."""
-        return uniform(steps)
+        """Return the times of the grid that was asked for."""
+        return times(self.spacing, steps)
 
     def init(
         self,
@@ -60,4 +64,4 @@ class DDPM(Sampler):
         a = amplitudes(restorer, t, s)
         kappa = (a.sigma_s.square() - a.posterior.square()).clamp_min(0).sqrt()
         tau = a.posterior if self.variance == "small" else a.forward * (a.sigma_s > 0)
-        return backward_step(x_t, x_0, a, kappa, tau, state), state
+        return add_noise(backward_step(x_t, x_0, a, kappa), tau, state), state

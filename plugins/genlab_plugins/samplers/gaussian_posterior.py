@@ -28,8 +28,9 @@ from torch import Tensor
 
 from genlab import GaussianDegradation
 from genlab.protocols import Restores
+from genlab.protocols.degradation import right_expand
 
-__all__ = ["Amplitudes", "amplitudes", "backward_step"]
+__all__ = ["Amplitudes", "add_noise", "amplitudes", "backward_step"]
 
 
 class Amplitudes(NamedTuple):
@@ -51,6 +52,11 @@ class Amplitudes(NamedTuple):
     forward: Tensor
     posterior: Tensor
 
+    @property
+    def ratio(self) -> Tensor:
+        r"""How much noisier t is than s: the quotient of :math:`\sigma / \alpha`, at least 1."""
+        return self.sigma_t * self.alpha_s / (self.alpha_t * self.sigma_s)
+
 
 def amplitudes(restorer: Restores, t: Tensor, s: Tensor) -> Amplitudes:
     """Return the amplitudes of a step.
@@ -68,30 +74,29 @@ def amplitudes(restorer: Restores, t: Tensor, s: Tensor) -> Amplitudes:
     return Amplitudes(alpha_t, sigma_t, alpha_s, sigma_s, forward, forward * sigma_s / sigma_t)
 
 
-def backward_step(
-    x_t: Tensor,
-    x_0: Tensor,
-    a: Amplitudes,
-    kappa: Tensor,
-    tau: Tensor | None,
-    generator: torch.Generator,
-) -> Tensor:
-    r"""Return :math:`x_s`.
+def backward_step(x_t: Tensor, x_0: Tensor, a: Amplitudes, kappa: Tensor) -> Tensor:
+    r"""Return :math:`\alpha_s \hat x_0 + \kappa \hat z`.
+
+    Nothing is divided by :math:`\alpha_t`, so that a walk may start where no data is left.
 
     Args:
         x_t: Data at t, ``(B, *shape)``.
         x_0: The estimate of the clean data.
         a: The amplitudes of the step.
         kappa: Amplitude of the noise that is kept, ``(B,)``.
-        tau: Amplitude of fresh noise, ``(B,)``, or None for none.
-        generator: Source of the fresh noise.
     """
-    shape = (-1, *[1] * (x_t.ndim - 1))
     of_x_t = kappa / a.sigma_t
     of_x_0 = a.alpha_s - of_x_t * a.alpha_t
-    x_s = of_x_t.to(x_t.dtype).reshape(shape) * x_t
-    x_s = x_s.addcmul(of_x_0.to(x_t.dtype).reshape(shape), x_0)
-    if tau is None:
-        return x_s
-    w = torch.randn(x_t.shape, generator=generator, device=x_t.device, dtype=x_t.dtype)
-    return x_s.addcmul(tau.to(x_t.dtype).reshape(shape), w)
+    return (right_expand(of_x_t, x_t) * x_t).addcmul(right_expand(of_x_0, x_t), x_0)
+
+
+def add_noise(x: Tensor, tau: Tensor, generator: torch.Generator) -> Tensor:
+    r"""Return :math:`x + \tau w` with standard normal w.
+
+    Args:
+        x: Data ``(B, *shape)``.
+        tau: Amplitude of the fresh noise, ``(B,)``.
+        generator: Source of the noise, on the device of ``x``.
+    """
+    w = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+    return x.addcmul(right_expand(tau, x), w)

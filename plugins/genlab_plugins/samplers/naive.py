@@ -7,7 +7,7 @@ from torch import Tensor
 
 from genlab import Sampler, SamplerTags, explain
 from genlab.protocols import Restores
-from genlab_plugins.samplers.grids import uniform
+from genlab_plugins.samplers.grids import Grid, times
 
 __all__ = ["Naive"]
 
@@ -21,13 +21,19 @@ class Naive(Sampler):
     add up, and its impossible states are repaired.
 
     Source: Bansal et al. 2022 (arXiv:2208.09392), algorithm 1.
+
+    Args:
+        grid: Times of the walk: ``"uniform"``, ``"quadratic"`` or ``"cosine"``.
     """
 
     tags = SamplerTags(steps=20)
 
+    def __init__(self, *, grid: Grid = "uniform") -> None:
+        self.spacing = grid
+
     def grid(self, steps: int) -> Tensor:
-        """Return uniform times."""
-        return uniform(steps)
+        """Return the times of the grid that was asked for."""
+        return times(self.spacing, steps)
 
     def init(
         self,
