@@ -46,7 +46,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
          ["degradation.sigma_max", "valid number", "'wide'"]),
         (["run", "--degradation", "blur", "--set", "degradation.sigma_max=-1"],
          ["degradation.sigma_max", "greater than 0"]),
-        (["run", "--set", "degradation.schedule=cosin"], ["schedule", "'linear' or 'cosine'"]),
+        (["run", "--set", "degradation.schedule=cosin"], ["schedule", "'cosine'", "'cosin'"]),
         (["run", "--set", "training.lrr=1"], ["training.lrr", "'lr'"]),
         (["run", "--set", "training.lr=fast"], ["training.lr", "'fast'"]),
         (["run", "--set", "trainin.lr=1"], ["trainin", "'training'"]),

@@ -90,7 +90,7 @@ def _print(about: dict[str, Any]) -> None:
         shown = [
             key if value is True else f"{key}: {_join(value)}"
             for key, value in about["tags"].items()
-            if value is not False and value != []
+            if value not in (False, None, [])
         ]
         console.print(Text(f"tags: {', '.join(shown)}\n"))
     if not about["parameters"]:

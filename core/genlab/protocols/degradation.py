@@ -43,6 +43,8 @@ class DegradationTags:
             D(., s) for s < t.
         invertible: ``invert`` exists and recovers x_0 for t < 1.
         data: The kinds of data that can be degraded.
+        prior: Name of the density that is a good prior of the degraded state; None: the usual one.
+        sampler: Name of the sampler that is a good partner; None: the usual one.
     """
 
     gaussian: bool = False
@@ -52,6 +54,8 @@ class DegradationTags:
     semigroup: bool = False
     invertible: bool = False
     data: frozenset[Kind] = field(default_factory=lambda: frozenset[Kind]({"image"}))
+    prior: str | None = None
+    sampler: str | None = None
 
 
 class Degradation(abc.ABC):

@@ -17,6 +17,7 @@ from genlab.config import (
     ComponentConfig,
     RunConfig,
     check_names,
+    check_parameters,
     merge,
     parameters,
     parse_config,
@@ -28,6 +29,7 @@ from genlab.protocols import (
     Dataset,
     DataSpec,
     Degradation,
+    DegradationTags,
     Density,
     Metric,
     Sampler,
@@ -80,8 +82,6 @@ def resolve(tables: Mapping[str, Any]) -> tuple[RunConfig, Dataset]:
     """
     check_names(tables)
     given = merge({"dataset": defaults()["dataset"]}, tables)
-    if "prior" in given:
-        given = merge({"prior": defaults()["prior"]}, given)
     chosen = _with_path(given)
     given = merge(given, {"dataset": chosen.flat()})
     dataset: Dataset = build("dataset", chosen.name, **chosen.params)
@@ -94,11 +94,13 @@ def resolve(tables: Mapping[str, Any]) -> tuple[RunConfig, Dataset]:
     }
     flow_alone = "density" in given and "degradation" not in given
     if not flow_alone:
+        if "prior" in given:
+            base["prior"] = _usual_prior(given)
         base |= {"degradation": defaults()["degradation"], "backbone": by_kind["backbone"]}
         name = merge(base, given)["degradation"]["name"]
-        gaussian = registry("degradation").get(name).tags.gaussian
-        by_tag = defaults()["gaussian" if gaussian else "other"]
-        base["sampler"] = by_tag["sampler"]
+        tags: DegradationTags = registry("degradation").get(name).tags
+        by_tag = defaults()["gaussian" if tags.gaussian else "other"]
+        base["sampler"] = tags.sampler or by_tag["sampler"]
         base["training"] |= {k: by_tag[k] for k in ("prediction", "loss", "terminal")}
     asked = given.get("training", {})
     if isinstance(asked, Mapping) and any(asked.get(unit) is not None for unit in _BUDGETS):
@@ -228,8 +230,15 @@ def _with_prior(config: RunConfig, spec: DataSpec) -> RunConfig:
                 f"nothing at t = 1 that a prior could model"
             )
         return config
-    prior = config.prior or ComponentConfig(name=defaults()["prior"])
+    prior = config.prior or ComponentConfig(name=degradation.tags.prior or defaults()["prior"])
     return config.model_copy(update={"prior": prior})
+
+
+def _usual_prior(given: Mapping[str, Any]) -> str:
+    """Return the name of the prior that a request means when it sets parameters of it alone."""
+    chosen = merge({"degradation": defaults()["degradation"]}, given)["degradation"]["name"]
+    tags: DegradationTags = registry("degradation").get(chosen).tags
+    return str(tags.prior or defaults()["prior"])
 
 
 def _with_all_parameters(config: RunConfig) -> RunConfig:
@@ -246,9 +255,16 @@ def _with_all_parameters(config: RunConfig) -> RunConfig:
             for p in parameters(cls)
             if p.default is not None and p.default is not inspect.Parameter.empty
         }
-        params = {k: v for k, v in {**spelled, **component.params}.items() if v is not None}
+        given = check_parameters(cls, component.params, where=field)
+        whole = {**spelled, **given}
+        params = {k: _plain(v) for k, v in whole.items() if v is not None}
         updates[field] = component.model_copy(update={"params": params})
     return config.model_copy(update=updates)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as a TOML file gives it back."""
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _takes(role: str, name: str, spec: DataSpec) -> bool:

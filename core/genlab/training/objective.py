@@ -84,7 +84,7 @@ class DiffusionObjective(Objective):
         z = self.restorer.degradation.draw(x, generator=generator)
         x_t = self.restorer.degradation.degrade(x, t, z)
         target = self.restorer.target(x, x_t, t, z)
-        return self.loss(network(x_t, t, y).float(), target)
+        return self.loss(network(self.restorer.scaled(x_t, t), t, y).float(), target)
 
 
 class LikelihoodObjective(Objective):

@@ -8,6 +8,7 @@ import torchvision
 
 from genlab import Dataset, DataSpec, Examples, RequestError
 from genlab.protocols import Split
+from genlab_plugins.datasets.checks import checked_split
 from genlab_plugins.datasets.image_files import ImageFiles
 from genlab_plugins.datasets.torchvision_sets import load_torchvision
 
@@ -22,7 +23,8 @@ class CIFAR10(Dataset):
 
     Read by torchvision from ``DIR/cifar-10-batches-py``, or from ``train.zip`` and ``test.zip`` in
     ``DIR/cifar10`` or ``DIR``: ZIP files of ``<class>/<image>.png`` with ``dataset.json``, as the EDM
-    and StyleGAN tools write them.
+    and StyleGAN tools write them. The ZIP files are sorted by class; their images come in a fixed mixed
+    order.
 
     Source: Krizhevsky 2009, "Learning multiple layers of features from tiny images".
 
@@ -40,6 +42,7 @@ class CIFAR10(Dataset):
         Raises:
             RequestError: The files are missing, damaged or cannot be downloaded.
         """
+        checked_split(split)
         for folder in () if root is None else (root / "cifar10", root):
             archive = folder / f"{split}.zip"
             if archive.is_file():
@@ -48,10 +51,7 @@ class CIFAR10(Dataset):
         return load_torchvision(source, "cifar10", split, root, download=self.download)
 
     def _from_archive(self, archive: Path) -> Examples:
-        files = ImageFiles.open(archive)
-        if files.shape != _SHAPE or set(files.class_names) - set(_NAMES):
-            raise RequestError(
-                f"{archive} is not CIFAR-10: it has images of {files.shape} in the classes "
-                f"{', '.join(files.class_names)}"
-            )
-        return files.examples(_SHAPE, names=_NAMES)
+        files = ImageFiles.open(archive, _NAMES)
+        if files.shape != _SHAPE:
+            raise RequestError(f"{archive} is not CIFAR-10: it has images of {files.shape}")
+        return files.shuffled().examples(_SHAPE)

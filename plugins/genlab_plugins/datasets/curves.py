@@ -22,6 +22,7 @@ from torch import Tensor
 
 from genlab import DataSpec, Examples, PointSet, RequestError
 from genlab.protocols import Split
+from genlab_plugins.datasets.checks import checked_seed, checked_split
 
 __all__ = ["BlurredCurves", "Curve", "KnownPoints", "gauss_legendre", "gaussian_nodes"]
 
@@ -64,11 +65,11 @@ class KnownPoints(PointSet):
         self.spec = spec
         self.mean, self.std, self.shares = mean, std, shares
         self.sizes: dict[Split, int] = {"train": train, "test": test}
-        self.seeds: dict[Split, int] = {"train": seed, "test": seed + _TEST_STREAM}
+        self.seeds: dict[Split, int] = {"train": checked_seed(seed), "test": seed + _TEST_STREAM}
 
     def load(self, split: Split, root: Path | None = None) -> Examples:
         """Draw a split from its own random stream; nothing is read from ``root``."""
-        generator = torch.Generator().manual_seed(self.seeds[split])
+        generator = torch.Generator().manual_seed(self.seeds[checked_split(split)])
         return self.draw(self.sizes[split], generator=generator)
 
     def draw(self, n: int, *, generator: torch.Generator) -> Examples:
@@ -86,23 +87,49 @@ class KnownPoints(PointSet):
 
         Args:
             x: Standardised points ``(B, 2)``.
-            y: Labels ``(B,)``: the density of each point's own class. None: the marginal.
+            y: Labels ``(B,)``: the density of each point's own class. None, or the label -1 for
+                "unknown": the marginal.
+
+        Returns:
+            Log densities ``(B,)``; NaN where a point is NaN.
 
         Raises:
-            RequestError: Labels were given, and the set has no classes.
+            RequestError: Labels were given that the set does not have.
         """
-        if y is not None and not self.spec.classes:
-            raise RequestError(f"{type(self).__name__} has no classes: log_prob takes y=None only")
-        raw = x.to("cpu", torch.float64) * self.std + self.mean
-        densities = self._log_densities(raw) + self.std.log().sum()
+        densities = self._densities(x.to("cpu", torch.float64) * self.std + self.mean)
         if y is None:
-            return (densities + self.shares.log()).logsumexp(1).to(x)
-        return densities.gather(1, y.to("cpu").reshape(-1, 1)).squeeze(1).to(x)
+            return self._marginal(densities).to(x)
+        label = self._checked(y)
+        log_p = densities.gather(1, label.clamp(min=0)[:, None]).squeeze(1)
+        unknown = label < 0
+        return log_p.masked_scatter(unknown, self._marginal(densities[unknown])).to(x)
 
     @cached_property
     def entropy(self) -> float:
         """Differential entropy of the standardised distribution in nats, by quadrature."""
         return self._entropy() - float(self.std.log().sum())
+
+    def _marginal(self, densities: Tensor) -> Tensor:
+        return (densities + self.shares.log()).logsumexp(1)
+
+    def _densities(self, raw: Tensor) -> Tensor:
+        """Return the log densities of the parts: minus infinity far out, NaN at NaN."""
+        square = raw.square().sum(1, keepdim=True)
+        densities = self._log_densities(torch.where(square.isfinite(), raw, self.mean))
+        elsewhere = torch.where(square.isnan(), math.nan, -math.inf).to(raw)
+        return torch.where(square.isfinite(), densities, elsewhere) + self.std.log().sum()
+
+    def _checked(self, y: Tensor) -> Tensor:
+        if not self.spec.classes:
+            raise RequestError(f"{type(self).__name__} has no classes: log_prob takes y=None only")
+        label = y.to("cpu", torch.int64).reshape(-1)
+        wrong = label[(label < -1) | (label >= self.spec.classes)].tolist()
+        if wrong:
+            raise RequestError(
+                f"there is a label {wrong[0]}; those of {type(self).__name__} go from 0 to "
+                f'{self.spec.classes - 1}, and -1 is "unknown"'
+            )
+        return label
 
     @abc.abstractmethod
     def _draw(self, part: Tensor, generator: torch.Generator) -> Tensor:

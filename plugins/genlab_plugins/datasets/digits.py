@@ -10,6 +10,7 @@ from sklearn.model_selection import train_test_split
 
 from genlab import Dataset, DataSpec, Examples
 from genlab.protocols import Split
+from genlab_plugins.datasets.checks import checked_split
 
 __all__ = ["Digits"]
 
@@ -29,7 +30,7 @@ class Digits(Dataset):
         """Load a split; nothing is read from ``root``."""
         images, labels = load_digits(return_X_y=True)
         parts = train_test_split(images, labels, train_size=1500, stratify=labels, random_state=0)
-        chosen = 0 if split == "train" else 1
+        chosen = 0 if checked_split(split) == "train" else 1
         x = torch.from_numpy(parts[chosen]) * (255 / 16)
         y = torch.from_numpy(parts[2 + chosen]).long()
         return Examples(x.round().to(torch.uint8).reshape(-1, 1, 8, 8), y)

@@ -8,18 +8,19 @@ import torchvision
 
 from genlab import Dataset, DataSpec, Examples
 from genlab.protocols import Split
-from genlab_plugins.datasets.torchvision_sets import load_torchvision
+from genlab_plugins.datasets.idx_files import load_idx
 
 __all__ = ["FashionMNIST"]
 
-_NAMES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag",
-          "ankle boot")  # fmt: skip
+_NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
+          "Ankle boot")  # fmt: skip
 
 
 class FashionMNIST(Dataset):
     """Clothes of 28 x 28 pixels in ten classes: 60,000 for training and 10,000 for testing.
 
-    Read by torchvision from ``DIR/FashionMNIST/raw``.
+    Read from the IDX files, plain or with gzip, in ``DIR/FashionMNIST/raw``; DIR can also be one of the two
+    inner folders.
 
     Source: Xiao, Rasul & Vollgraf 2017 (arXiv:1708.07747).
 
@@ -35,7 +36,7 @@ class FashionMNIST(Dataset):
         """Load a split.
 
         Raises:
-            RequestError: The files are missing, damaged or cannot be downloaded.
+            RequestError: The files are missing, damaged, of another data set or cannot be downloaded.
         """
         source = torchvision.datasets.FashionMNIST
-        return load_torchvision(source, "fashion-mnist", split, root, download=self.download)
+        return load_idx(source, "fashion-mnist", split, root, download=self.download)

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import io
-import json
-import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 from genlab import Examples, LazyImages, RequestError
+from genlab_plugins.datasets.image_labels import labelled
+from genlab_plugins.datasets.image_listing import Listing
 
 __all__ = ["ImageFiles", "decode"]
 
+T = TypeVar("T")
+
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_SIDEWAYS = (5, 6, 7, 8)
+"""The EXIF orientations that exchange width and height."""
+
 _THREADS = 8
 _GIB = 2**30
 
@@ -29,60 +35,62 @@ class ImageFiles:
     """A list of image files and what is known about them without decoding all.
 
     Args:
-        source: The folder or ZIP file, for messages.
-        read: Returns the bytes of a file.
-        names: The files, sorted.
-        labels: The label of each file, or empty where there are none.
+        listing: Where the files are.
+        names: The files.
+        labels: The label of each file, or empty where there are no classes.
         class_names: Names of the classes.
-        shape: Shape ``(C, H, W)`` of the first image.
+        shape: Shape ``(C, H, W)`` of the first image, in the order of the names.
     """
 
-    source: Path
-    read: Callable[[str], bytes]
+    listing: Listing
     names: tuple[str, ...]
     labels: tuple[int, ...]
     class_names: tuple[str, ...]
     shape: tuple[int, int, int]
 
     @classmethod
-    def open(cls, source: Path) -> ImageFiles:
-        """List the images below a folder or in a ZIP file.
+    def open(cls, place: Path | Listing, classes: Sequence[str] | None = None) -> ImageFiles:
+        """List the images below a folder or in a ZIP file, in the order of their names.
 
-        The labels are those of ``dataset.json``, ``{"labels": [[path, index], ...]}``, where there is
-        one, and the first folder of each path otherwise.
+        A folder that wraps all of it is entered.
+
+        Args:
+            place: The folder or ZIP file.
+            classes: Names of the classes in the order of their labels, where they are known: empty if
+                there are none. None: those that are found.
 
         Raises:
-            RequestError: There is nothing there, or no image in it, or it cannot be read.
+            RequestError: There is nothing there, or no image in it, or it cannot be read, or its
+                labels are wrong.
         """
-        names, read = _archived(source) if source.is_file() else _in_folder(source)
-        images = tuple(sorted(name for name in names if _is_image(name)))
-        if not images:
+        listing = place if isinstance(place, Listing) else Listing.of(place)
+        listing = listing.unwrapped(classes or ())
+        if not listing.images:
             raise RequestError(
-                f"{source} has no images: expected are files such as <class>/<image>.png"
+                f"{listing.source} has no images: expected are files such as <class>/<image>.png"
             )
-        labels, class_names = _labels(source, images, set(names), read)
-        first = _opened(read(images[0]), source, images[0])
-        shape = (len(_wanted(first).getbands()), first.height, first.width)
-        return cls(source, read, images, labels, class_names, shape)
+        labels, class_names = labelled(listing, classes)
+        first = _opened(listing, listing.images[0])
+        shape = (len(first.getbands()), first.height, first.width)
+        return cls(listing, listing.images, labels, class_names, shape)
 
     def chosen(self, index: Sequence[int]) -> ImageFiles:
-        """Return some of the files."""
+        """Return some of the files, in the given order."""
         labels = tuple(self.labels[i] for i in index) if self.labels else ()
         return replace(self, names=tuple(self.names[i] for i in index), labels=labels)
 
+    def shuffled(self, seed: int = 0) -> ImageFiles:
+        """Return all files in an order that does not follow the classes, the same for a seed."""
+        generator = torch.Generator().manual_seed(seed)
+        return self.chosen(torch.randperm(len(self.names), generator=generator).tolist())
+
     def examples(
-        self,
-        shape: tuple[int, ...],
-        *,
-        names: Sequence[str] | None = None,
-        resize: bool = False,
-        memory: float = 4.0,
+        self, shape: tuple[int, ...], *, resize: bool = False, memory: float = 4.0
     ) -> Examples:
         """Decode the images, or promise to decode them when they do not fit into memory.
 
         Args:
             shape: Shape ``(C, H, W)`` that every image has, or is brought to.
-            names: Names of the classes in the order of the labels; None: in this source's order.
             resize: Whether images of another size are resized and cropped.
             memory: Largest size in GiB that is held in memory.
 
@@ -92,31 +100,23 @@ class ImageFiles:
 
         def some(index: Tensor) -> Tensor:
             each = [self.names[int(i)] for i in index]
-            return decode(self.read, self.source, each, shape, resize=resize)
+            return decode(self.listing, each, shape, resize=resize)
 
-        y = None
-        if self.labels:
-            order = [list(names).index(n) for n in self.class_names] if names else None
-            labels = [order[label] for label in self.labels] if order else list(self.labels)
-            y = torch.tensor(labels)
-        if len(self.names) * float(np.prod(shape)) > memory * _GIB:
-            return Examples(LazyImages(some, len(self.names), tuple(shape)), y)
-        return Examples(some(torch.arange(len(self.names))), y)
+        y = torch.tensor(self.labels) if self.labels else None
+        if len(self.names) * float(np.prod(shape)) <= memory * _GIB:
+            return Examples(some(torch.arange(len(self.names))), y)
+        if not resize:
+            _check_sizes(self.listing, self.names, shape)
+        return Examples(LazyImages(some, len(self.names), tuple(shape)), y)
 
 
 def decode(
-    read: Callable[[str], bytes],
-    source: Path,
-    names: Sequence[str],
-    shape: tuple[int, ...],
-    *,
-    resize: bool = False,
+    listing: Listing, names: Sequence[str], shape: tuple[int, ...], *, resize: bool = False
 ) -> Tensor:
     """Decode images in threads.
 
     Args:
-        read: Returns the bytes of a file.
-        source: Where the files are, for messages.
+        listing: Where the files are.
         names: The files.
         shape: Shape ``(C, H, W)`` of the result.
         resize: Whether images of another size are resized and cropped.
@@ -130,105 +130,58 @@ def decode(
     pixels = np.empty((len(names), shape[1], shape[2], shape[0]), np.uint8)
 
     def one(index: int) -> None:
-        name = names[index]
-        image = _opened(read(name), source, name)
-        if image.size != (shape[2], shape[1]):
-            if not resize:
-                raise RequestError(
-                    f"{source / name} has {image.width}x{image.height} pixels and the first image "
-                    f"{shape[2]}x{shape[1]}: --set dataset.size=N brings all to N x N"
-                )
+        image = _opened(listing, names[index])
+        if resize:
             image = ImageOps.fit(image, (shape[2], shape[1]), Image.Resampling.LANCZOS)
+        _check_size(listing, names[index], image.size, shape)
         values = np.asarray(image.convert(_MODES[shape[0]]))
         pixels[index] = values.reshape(shape[1], shape[2], shape[0])
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(one, range(len(names))))
+    _for_each(one, range(len(names)))
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
 
 
-def _in_folder(source: Path) -> tuple[list[str], Callable[[str], bytes]]:
-    if not source.is_dir():
+def _check_sizes(listing: Listing, names: Sequence[str], shape: tuple[int, ...]) -> None:
+    """Raise if an image has another size, by the heads of the files."""
+
+    def one(name: str) -> None:
+        with listing.open(name) as file, Image.open(file) as image:
+            size = _upright_size(image)
+        if size != (shape[2], shape[1]):  # the head can miss an orientation: look again
+            _check_size(listing, name, _opened(listing, name).size, shape)
+
+    _for_each(one, names)
+
+
+def _for_each(work: Callable[[T], None], items: Sequence[T]) -> None:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for _ in pool.map(work, items):
+            pass
+
+
+def _check_size(listing: Listing, name: str, size: tuple[int, int], shape: tuple[int, ...]) -> None:
+    if size != (shape[2], shape[1]):
         raise RequestError(
-            f"there is no folder or ZIP file {source}: expected are images as <class>/<image>"
+            f"{listing.source / name} has {size[0]}x{size[1]} pixels and the first image "
+            f"{shape[2]}x{shape[1]}: --set dataset.size=N brings all to N x N"
         )
-    names = [
-        path.relative_to(source).as_posix()
-        for path in source.rglob("*")
-        if path.is_file() and not any(p.startswith(".") for p in path.relative_to(source).parts)
-    ]
-    return names, lambda name: (source / name).read_bytes()
 
 
-def _archived(source: Path) -> tuple[list[str], Callable[[str], bytes]]:
-    try:
-        archive = zipfile.ZipFile(source)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise RequestError(f"{source} is no readable ZIP file: {error}") from None
-    names = [
-        name
-        for name in archive.namelist()
-        if not name.endswith("/") and not name.startswith(("__MACOSX/", "."))
-    ]
-
-    def read(name: str) -> bytes:
-        try:
-            return archive.read(name)
-        except (zipfile.BadZipFile, OSError, EOFError) as error:
-            raise RequestError(f"{name} in {source} cannot be read: {error}") from None
-
-    return names, read
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    """Return the size that an image has once it is decoded, without decoding it."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return image.size  # Pillow would decode it to look for an orientation behind the pixels
+    sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
+    return image.size[::-1] if sideways else image.size
 
 
-def _is_image(name: str) -> bool:
-    kind = Image.registered_extensions().get(PurePosixPath(name).suffix.lower())
-    return kind in Image.OPEN
-
-
-def _labels(
-    source: Path, images: Sequence[str], names: set[str], read: Callable[[str], bytes]
-) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Return the label of every image and the names of the classes."""
-    folders = {name: PurePosixPath(name).parts[0] for name in images if "/" in name}
-    if "dataset.json" in names:
-        listed = _listed(source, read)
-        if listed is not None:
-            missing = [name for name in images if name not in listed]
-            if missing:
-                raise RequestError(f"dataset.json in {source} has no label for {missing[0]}")
-            labels = tuple(listed[name] for name in images)
-            by_label = {
-                label: folders.get(name) for name, label in zip(images, labels, strict=True)
-            }
-            count = max(labels) + 1
-            return labels, tuple(by_label.get(k) or str(k) for k in range(count))
-    if len(folders) < len(images):
-        return (), ()
-    class_names = tuple(sorted(set(folders.values())))
-    if len(class_names) == 1:
-        return (), ()
-    index = {name: k for k, name in enumerate(class_names)}
-    return tuple(index[folders[name]] for name in images), class_names
-
-
-def _listed(source: Path, read: Callable[[str], bytes]) -> dict[str, int] | None:
-    try:
-        pairs = json.loads(read("dataset.json"))["labels"]
-        return None if pairs is None else {str(path): int(label) for path, label in pairs}
-    except (ValueError, KeyError, TypeError) as error:
-        raise RequestError(
-            f'dataset.json in {source} is not of the form {{"labels": [[path, index], ...]}}: {error}'
-        ) from None
-
-
-def _opened(data: bytes, source: Path, name: str) -> Image.Image:
-    try:
-        image = Image.open(io.BytesIO(data))
+def _opened(listing: Listing, name: str) -> Image.Image:
+    """Decode an image, turned upright, with one to four channels of eight bits."""
+    with listing.open(name) as file:
+        image = Image.open(io.BytesIO(file.read()))
         image.load()
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        reason = "no image" if isinstance(error, UnidentifiedImageError) else str(error)
-        raise RequestError(f"the image {source / name} cannot be read: {reason}") from None
-    return _wanted(image)
+        ImageOps.exif_transpose(image, in_place=True)
+        return _wanted(image)
 
 
 def _wanted(image: Image.Image) -> Image.Image:

@@ -10,7 +10,9 @@ from sklearn.model_selection import train_test_split
 
 from genlab import Dataset, DataSpec, Examples, RequestError
 from genlab.protocols import Split
+from genlab_plugins.datasets.checks import checked_seed, checked_split
 from genlab_plugins.datasets.image_files import ImageFiles
+from genlab_plugins.datasets.image_listing import listed_splits
 
 __all__ = ["ImageFolder"]
 
@@ -18,10 +20,12 @@ __all__ = ["ImageFolder"]
 class ImageFolder(Dataset):
     """Images of one's own: a folder or a ZIP file of ``<class>/<image>``, of any size.
 
-    The labels are those of ``dataset.json``, ``{"labels": [[path, index], ...]}``, where there is one;
-    otherwise each folder is a class; images that lie side by side have no classes. Where there are
-    ``train`` and ``test`` (folders, or ZIP files in a folder) they are the splits; otherwise a share
-    of the images, the same in every run, is set aside for testing.
+    The labels are those of ``dataset.json``, ``{"labels": [[path, label], ...]}``, where there is one
+    (-1 means "unknown"); otherwise each folder is a class; images that lie side by side have no
+    classes. A folder that wraps all of it is entered. Where there are ``train`` and ``test``, or
+    ``train`` and ``val`` (folders, or ZIP files in a folder), they are the splits, and what lies
+    beside them is not read; otherwise a share of the images, the same in every run, is set aside for
+    testing. Images are turned upright by their EXIF orientation, and come in a fixed mixed order.
 
     Args:
         path: The folder or ZIP file. ``--data`` fills it.
@@ -30,9 +34,10 @@ class ImageFolder(Dataset):
         channels: Channels that every image is brought to. None: those of the first.
         test_share: Share of the images for testing where there is no split.
         memory: Largest size in GiB that is held in memory; more is decoded while training.
+        seed: Seed of the order, and of the choice of the images for testing.
 
     Raises:
-        RequestError: There is nothing at ``path``, or no image in it.
+        RequestError: There is nothing at ``path``, or no image in it, or its labels are wrong.
     """
 
     def __init__(
@@ -43,9 +48,11 @@ class ImageFolder(Dataset):
         channels: Literal[1, 2, 3, 4] | None = None,
         test_share: Annotated[float, Field(gt=0, lt=1)] = 0.1,
         memory: PositiveFloat = 4.0,
+        seed: int = 0,
     ) -> None:
         self.path = Path(path)
         self.size, self.test_share, self.memory = size, test_share, memory
+        self.seed = checked_seed(seed)
         self._splits = self._split()
         files = self._splits["train"]
         c, h, w = files.shape
@@ -62,30 +69,27 @@ class ImageFolder(Dataset):
         Raises:
             RequestError: An image cannot be read or has another size; the message names it.
         """
-        files = self._splits[split]
-        names = self.spec.names or None
-        if names and set(files.class_names) - set(names):
-            raise RequestError(
-                f"{files.source} has classes that the training images lack: "
-                f"{', '.join(sorted(set(files.class_names) - set(names)))}"
-            )
-        return files.examples(
-            self.spec.shape, names=names, resize=self.size is not None, memory=self.memory
-        )
+        files = self._splits[checked_split(split)]
+        resize = self.size is not None
+        return files.examples(self.spec.shape, resize=resize, memory=self.memory)
 
-    def _split(self) -> dict[str, ImageFiles]:
-        for suffix in ("", ".zip"):
-            parts = {split: self.path / f"{split}{suffix}" for split in ("train", "test")}
-            if all(part.exists() for part in parts.values()):
-                return {split: ImageFiles.open(part) for split, part in parts.items()}
-        files = ImageFiles.open(self.path)
-        if len(files.names) < 2:
+    def _split(self) -> dict[Split, ImageFiles]:
+        listings = listed_splits(self.path)
+        train = ImageFiles.open(listings["train"])
+        if "test" not in listings:
+            return self._held_out(train)
+        test = ImageFiles.open(listings["test"], train.class_names)
+        return {"train": train.shuffled(self.seed), "test": test.shuffled(self.seed)}
+
+    def _held_out(self, files: ImageFiles) -> dict[Split, ImageFiles]:
+        count = len(files.names)
+        if count < 2:
             raise RequestError(f"{self.path} has one image; at least two are needed")
-        test = max(round(self.test_share * len(files.names)), 1)
+        test = min(max(round(self.test_share * count), 1), count - 1)
         counts = [files.labels.count(k) for k in set(files.labels)]
-        balanced = files.labels and min(counts) > 1 and test >= len(counts)
+        balanced = bool(counts) and min(counts) > 1 and len(counts) <= min(test, count - test)
         train, held_out = train_test_split(
-            range(len(files.names)), test_size=test, random_state=0,
+            range(count), test_size=test, random_state=self.seed,
             stratify=files.labels if balanced else None,
         )  # fmt: skip
-        return {"train": files.chosen(sorted(train)), "test": files.chosen(sorted(held_out))}
+        return {"train": files.chosen(train), "test": files.chosen(held_out)}

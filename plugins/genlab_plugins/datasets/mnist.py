@@ -8,7 +8,7 @@ import torchvision
 
 from genlab import Dataset, DataSpec, Examples
 from genlab.protocols import Split
-from genlab_plugins.datasets.torchvision_sets import load_torchvision
+from genlab_plugins.datasets.idx_files import load_idx
 
 __all__ = ["MNIST"]
 
@@ -16,7 +16,8 @@ __all__ = ["MNIST"]
 class MNIST(Dataset):
     """Handwritten digits of 28 x 28 pixels: 60,000 for training and 10,000 for testing.
 
-    Read by torchvision from ``DIR/MNIST/raw``.
+    Read from the IDX files, plain or with gzip, in ``DIR/MNIST/raw``; DIR can also be one of the two
+    inner folders.
 
     Source: LeCun, Bottou, Bengio & Haffner 1998, "Gradient-based learning applied to document
     recognition", Proc. IEEE 86.
@@ -33,7 +34,7 @@ class MNIST(Dataset):
         """Load a split.
 
         Raises:
-            RequestError: The files are missing, damaged or cannot be downloaded.
+            RequestError: The files are missing, damaged, of another data set or cannot be downloaded.
         """
         source = torchvision.datasets.MNIST
-        return load_torchvision(source, "mnist", split, root, download=self.download)
+        return load_idx(source, "mnist", split, root, download=self.download)

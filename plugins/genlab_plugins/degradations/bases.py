@@ -13,17 +13,25 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-__all__ = ["cosine_frequencies", "cosines", "fourier", "fourier_frequencies", "separable"]
+__all__ = [
+    "cosine_filter",
+    "cosine_frequencies",
+    "cosines",
+    "fourier",
+    "fourier_frequencies",
+    "laplacian",
+    "lattice_laplacian",
+]
 
 
 def cosines(n: int, like: Tensor) -> Tensor:
     """Return the cosine transform (DCT-II) as a matrix ``(n, n)``, in the dtype of ``like``."""
-    return _made(_cosines, n, like.dtype, like.device)
+    return _made(_cosines, (n,), like.dtype, like.device)
 
 
 def fourier(n: int, like: Tensor) -> Tensor:
     """Return the real Fourier transform as a matrix ``(n, n)``: 1, cos, sin, cos 2, sin 2, ..."""
-    return _made(_fourier, n, like.dtype, like.device)
+    return _made(_fourier, (n,), like.dtype, like.device)
 
 
 def cosine_frequencies(n: int) -> Tensor:
@@ -36,26 +44,41 @@ def fourier_frequencies(n: int) -> Tensor:
     return 2 * math.pi / n * torch.arange(1, n + 1).div(2, rounding_mode="floor").double()
 
 
-def separable(rows: Tensor, x: Tensor, columns: Tensor) -> Tensor:
-    """Apply a matrix to the rows' axis and one to the columns' axis of images.
+def laplacian(height: int, width: int, like: Tensor) -> Tensor:
+    r"""Return the eigenvalues of the negative Laplacian in the cosine basis, ``(H, W)``.
+
+    .. math:: \lambda_{ij} = \pi^2 (i^2 / H^2 + j^2 / W^2)
+    """
+    return _made(_laplacian, (height, width), like.dtype, like.device)
+
+
+def lattice_laplacian(height: int, width: int, like: Tensor) -> Tensor:
+    r"""Return the eigenvalues of the negative five-point Laplacian of the pixels, ``(H, W)``.
+
+    .. math:: \lambda_{ij} = 4 \sin^2 \frac{\pi i}{2 H} + 4 \sin^2 \frac{\pi j}{2 W}
+
+    Its heat kernels are positive at all times, however short; those of :func:`laplacian` are not.
+    """
+    return _made(_lattice_laplacian, (height, width), like.dtype, like.device)
+
+
+def cosine_filter(x: Tensor, factor: Tensor) -> Tensor:
+    """Multiply the cosine coefficients of images.
 
     Args:
-        rows: ``(..., h, H)``.
         x: Images ``(B, C, H, W)``.
-        columns: ``(..., w, W)``.
-
-    Returns:
-        Images ``(B, C, h, w)``.
+        factor: Factors of the coefficients, ``(B, 1, H, W)`` or ``(H, W)``.
     """
-    return rows @ x @ columns.mT
+    rows, columns = cosines(x.shape[-2], x), cosines(x.shape[-1], x)
+    return rows.mT @ (factor.to(x.dtype) * (rows @ x @ columns.mT)) @ columns
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=256)
 @torch.inference_mode(False)
 def _made(
-    make: Callable[[int], Tensor], n: int, dtype: torch.dtype, device: torch.device
+    make: Callable[..., Tensor], size: tuple[int, ...], dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    return make(n).to(device, dtype)
+    return make(*size).to(device, dtype)
 
 
 def _cosines(n: int) -> Tensor:
@@ -73,3 +96,14 @@ def _fourier(n: int) -> Tensor:
     if n % 2 == 0:
         basis[-1] /= math.sqrt(2)  # the fastest wave has a cosine only, of full power
     return basis
+
+
+def _laplacian(height: int, width: int) -> Tensor:
+    i = torch.arange(height, dtype=torch.float64)[:, None] / height
+    j = torch.arange(width, dtype=torch.float64) / width
+    return math.pi**2 * (i.square() + j.square())
+
+
+def _lattice_laplacian(height: int, width: int) -> Tensor:
+    i, j = (4 * (cosine_frequencies(n) / 2).sin().square() for n in (height, width))
+    return i[:, None] + j

@@ -3,7 +3,6 @@ r"""Blur: the heat equation, solved exactly in the basis of the discrete cosine 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Annotated
 
 import torch
@@ -11,7 +10,7 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor
 
 from genlab import Degradation, DegradationTags
-from genlab_plugins.degradations.bases import cosines
+from genlab_plugins.degradations.bases import cosine_filter, cosines, laplacian
 
 __all__ = ["Blur"]
 
@@ -56,10 +55,19 @@ class Blur(Degradation):
         self.ratio = ratio
         self.cutoff = cutoff
 
+    def growth(self, t: Tensor) -> Tensor:
+        """Return the width of the kernel at times ``t`` as a share of that at t = 1."""
+        return torch.expm1(t * math.log(self.ratio)) / (self.ratio - 1)
+
     def sigma(self, t: Tensor, shape: tuple[int, ...]) -> Tensor:
         """Return the width of the kernel in pixels at times ``t`` for images of ``shape``."""
-        growth = torch.expm1(t * math.log(self.ratio)) / (self.ratio - 1)
-        return self._width(shape) * growth
+        return self._width(shape) * self.growth(t)
+
+    def carried(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Return how many of the lowest rows and columns of coefficients are left at t = 1."""
+        highest = math.sqrt(-2 * math.log(self.cutoff)) / (math.pi * self._width(shape))
+        rows, columns = (min(n, math.floor(n * highest) + 1) for n in shape[-2:])
+        return rows, columns
 
     def draw(self, x_0: Tensor, *, generator: torch.Generator) -> None:
         """Return None: blur is deterministic."""
@@ -67,7 +75,7 @@ class Blur(Degradation):
 
     def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Blur each image to its own time."""
-        return x_0 + self._filter(x_0, torch.expm1(self._exponent(x_0, t)))
+        return x_0 + cosine_filter(x_0, torch.expm1(self._exponent(x_0, t)))
 
     def A(self, x: Tensor, t: Tensor) -> Tensor:
         """Return the blurred images; the map is linear."""
@@ -80,11 +88,11 @@ class Blur(Degradation):
     def invert(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Undo the blur, as far as the precision of ``x_t`` carries the high frequencies."""
         gain = -self._exponent(x_t, t)
-        return x_t + self._filter(x_t, torch.expm1(gain.clamp(max=_LARGEST_GAIN)))
+        return x_t + cosine_filter(x_t, torch.expm1(gain.clamp(max=_LARGEST_GAIN)))
 
     def summarize(self, x_1: Tensor) -> Tensor:
         """Return the lowest cosine coefficients, ``(B, C * rows * columns)``."""
-        rows, columns = self._carried(tuple(x_1.shape[1:]))
+        rows, columns = self.carried(tuple(x_1.shape[1:]))
         v_h, v_w = cosines(x_1.shape[-2], x_1), cosines(x_1.shape[-1], x_1)
         return (v_h[:rows] @ x_1 @ v_w[:columns].mT).flatten(1)
 
@@ -96,35 +104,14 @@ class Blur(Degradation):
         generator: torch.Generator,
     ) -> Tensor:
         """Return the blurred image with these coefficients and nothing in the other ones."""
-        rows, columns = self._carried(shape)
+        rows, columns = self.carried(shape)
         v_h, v_w = cosines(shape[-2], c), cosines(shape[-1], c)
         return v_h[:rows].mT @ c.reshape(-1, shape[0], rows, columns) @ v_w[:columns]
 
     def _width(self, shape: tuple[int, ...]) -> float:
         return self.sigma_max or max(max(shape[-2:]) / 8, 2.0)
 
-    def _carried(self, shape: tuple[int, ...]) -> tuple[int, int]:
-        highest = math.sqrt(-2 * math.log(self.cutoff)) / (math.pi * self._width(shape))
-        rows, columns = (min(n, math.floor(n * highest) + 1) for n in shape[-2:])
-        return rows, columns
-
     def _exponent(self, x: Tensor, t: Tensor) -> Tensor:
-        frequencies = _frequencies(x.shape[-2], x.shape[-1], x)
+        frequencies = laplacian(x.shape[-2], x.shape[-1], x)
         sigma = self.sigma(t.to(x.dtype), tuple(x.shape[1:]))
         return -0.5 * sigma.square().reshape(-1, 1, 1, 1) * frequencies
-
-    def _filter(self, x: Tensor, factor: Tensor) -> Tensor:
-        v_h, v_w = cosines(x.shape[-2], x), cosines(x.shape[-1], x)
-        return v_h.mT @ (factor * (v_h @ x @ v_w.mT)) @ v_w
-
-
-def _frequencies(height: int, width: int, like: Tensor) -> Tensor:
-    return _frequency_grid(height, width, like.dtype, like.device)
-
-
-@lru_cache(maxsize=64)
-@torch.inference_mode(False)
-def _frequency_grid(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    i = torch.arange(height, dtype=torch.float64)[:, None] / height
-    j = torch.arange(width, dtype=torch.float64) / width
-    return (math.pi**2 * (i.square() + j.square())).to(device, dtype)

@@ -87,7 +87,7 @@ class Sigmoid(Schedule):
     The paper clips :math:`\alpha_t^2` at ``floor``; here it is mixed in, :math:`f + (1 - f)
     \alpha_t^2`, which differs by at most ``floor`` and does not stand still at the end.
 
-    Source: Jabri, Fleet & Chen 2022 (arXiv:2212.11972), appendix B.
+    Source: Jabri, Fleet & Chen 2022 (arXiv:2212.11972).
 
     Args:
         start: a.

@@ -55,7 +55,7 @@ class Amplitudes(NamedTuple):
     @property
     def ratio(self) -> Tensor:
         r"""How much noisier t is than s: the quotient of :math:`\sigma / \alpha`, at least 1."""
-        return self.sigma_t * self.alpha_s / (self.alpha_t * self.sigma_s)
+        return self.sigma_t * self.alpha_s / (self.alpha_t * self.sigma_s).abs()  # -0.0 is 0, too
 
 
 def amplitudes(restorer: Restores, t: Tensor, s: Tensor) -> Amplitudes:

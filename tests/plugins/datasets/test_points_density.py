@@ -188,3 +188,34 @@ def test_log_prob_keeps_the_type(name: str, dtype: torch.dtype) -> None:
 def test_labels_need_classes() -> None:
     with pytest.raises(RequestError, match="no classes"):
         points("swiss-roll").log_prob(torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_number_has_no_density_and_no_point_at_infinity(name: str) -> None:
+    made = points(name)
+    near = torch.tensor([[0.3, 0.2]], dtype=torch.float64)
+    odd = torch.tensor(
+        [[math.nan, 0], [math.inf, math.nan], [math.inf, 0], [-1e300, 1e300]], dtype=torch.float64
+    )
+    log_prob = made.log_prob(torch.cat([near, odd]))
+    assert log_prob[1:3].isnan().all()
+    assert log_prob[3:].tolist() == [-math.inf, -math.inf]
+    torch.testing.assert_close(log_prob[:1], made.log_prob(near))
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_an_unknown_label_means_the_marginal(name: str, generator: torch.Generator) -> None:
+    made = points(name)
+    x = made.draw(4, generator=generator).x[:].double()
+    mixed = made.log_prob(x, torch.tensor([-1, 0, -1, 1]))
+    torch.testing.assert_close(mixed[[0, 2]], made.log_prob(x)[[0, 2]])
+    known = made.log_prob(x[[1, 3]], torch.tensor([0, 1]))
+    torch.testing.assert_close(mixed[[1, 3]], known)
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_labels_that_do_not_exist_are_refused(name: str) -> None:
+    made = points(name)
+    for label in (-2, made.spec.classes):
+        with pytest.raises(RequestError, match=f"there is a label {label}; those of"):
+            made.log_prob(torch.zeros(2, 2), torch.tensor([0, label]))

@@ -212,6 +212,8 @@ def test_modes_lie_where_the_paper_puts_them() -> None:
         ("moons", {"noise": 0.0}, "noise"),
         ("moons", {"train": 0}, "train"),
         ("moons", {"nois": 0.1}, "noise"),
+        ("moons", {"seed": 2**70}, "seed is 1180591620717411303424; .* from 0 to 2147483647"),
+        ("25-gaussians", {"seed": -1}, "seed is -1"),
         ("circles", {"factor": 1.0}, "factor"),
         ("circles", {"factor": 0.0}, "factor"),
         ("swiss-roll", {"noise": -1.0}, "noise"),
@@ -231,3 +233,9 @@ def test_ragged_covariances_are_refused_in_python_too() -> None:
     ragged: Any = (((1.0, 0.0), (1.0,)),) * 8
     with pytest.raises(RequestError, match="a 2 x 2 covariance matrix"):
         EightGaussians(covariances=ragged)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_split_that_does_not_exist_is_refused(name: str) -> None:
+    with pytest.raises(RequestError, match=r"unknown split 'val'.* test, train"):
+        points(name).load("val")

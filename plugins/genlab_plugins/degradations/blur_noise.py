@@ -1,0 +1,110 @@
+r"""Blurring diffusion: Gaussian noise whose signal fades faster at high frequencies."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import torch
+from pydantic import Field, PositiveFloat
+from torch import Tensor
+
+from genlab import AdditiveDegradation, DegradationTags
+from genlab_plugins.degradations.bases import cosine_filter, laplacian
+
+__all__ = ["BlurNoise"]
+
+_END = math.atan(math.exp(5))  # the angle at which log(a^2 / sigma^2) is -10, as in the paper
+
+
+class BlurNoise(AdditiveDegradation):
+    r"""Blurring diffusion: noise, with an amplitude of the data for every frequency.
+
+    With the orthonormal cosine transform :math:`V`, its frequencies :math:`\lambda`, and
+    :math:`\theta = t \arctan e^5`,
+
+    .. math:: x_t = V^T (\alpha_t \odot V x_0) + \sigma_t z, \qquad
+        \alpha_t = \cos \theta \, \bigl(d + (1 - d) e^{-\lambda \tau_t}\bigr), \quad
+        \sigma_t = \sin \theta, \quad
+        \tau_t = \tfrac12 \sigma_B^2 \sin^4 (\pi t / 2) .
+
+    No :math:`\alpha` reaches 0: noise divided by any of them is finite. The paper's noise begins at
+    :math:`e^{-5}`; here it begins at 0. At t = 1 nothing but noise is left.
+
+    Source: Hoogeboom & Salimans 2022 (arXiv:2209.05557).
+
+    Args:
+        sigma_blur: Width :math:`\sigma_B` of the blur at t = 1 in pixels.
+        floor: d, the share of a frequency that blur leaves.
+    """
+
+    tags = DegradationTags(
+        additive=True, stochastic=True, linear=True, semigroup=True, invertible=True
+    )
+
+    def __init__(
+        self,
+        *,
+        sigma_blur: PositiveFloat = 20.0,
+        floor: Annotated[float, Field(gt=0, lt=1)] = 0.001,
+    ) -> None:
+        self.sigma_blur = sigma_blur
+        self.floor = floor
+
+    def sigma(self, t: Tensor) -> Tensor:
+        """Return the amplitude of the noise, with the shape and dtype of ``t``."""
+        return (t.double() * _END).sin().to(t.dtype)
+
+    def alpha(self, t: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """Return the amplitude of each frequency of images of ``shape``, float64 ``(B, 1, H, W)``."""
+        return 1 + self._loss(t, shape)
+
+    def draw(self, x_0: Tensor, *, generator: torch.Generator) -> Tensor:
+        """Draw standard normal noise with the shape of ``x_0``."""
+        return torch.randn(x_0.shape, generator=generator, device=x_0.device, dtype=x_0.dtype)
+
+    def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        """Blur each image to its own time and add the noise of that time."""
+        if z is None:
+            raise ValueError("blurring diffusion needs the noise z that draw() returns")
+        return self.A(x_0, t) + self._sigma(t, x_0) * z
+
+    def A(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return the part of ``x_t`` that comes from the data."""
+        return x + cosine_filter(x, self._loss(t, tuple(x.shape[1:])))
+
+    def A_adjoint(self, y: Tensor, t: Tensor) -> Tensor:
+        """Return the adjoint of :meth:`A`, which is :meth:`A`: the filter is symmetric."""
+        return self.A(y, t)
+
+    def invert(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        """Return x_0 from x_t and its noise."""
+        if z is None:
+            raise ValueError("inverting blurring diffusion needs the noise z")
+        return cosine_filter(x_t - self._sigma(t, x_t) * z, 1 / self.alpha(t, tuple(x_t.shape[1:])))
+
+    def noise(self, x_t: Tensor, x_0: Tensor, t: Tensor) -> Tensor:
+        """Return the noise that explains ``x_t`` by ``x_0``, 0 at t = 0."""
+        sigma = self._sigma(t, x_t)
+        return torch.where(sigma > 0, (x_t - self.A(x_0, t)) / sigma.clamp_min(1e-20), 0.0)
+
+    def summarize(self, x_1: Tensor) -> Tensor:
+        """Return ``(B, 0)``: noise carries nothing."""
+        return x_1.new_empty(len(x_1), 0)
+
+    def expand(self, c: Tensor, shape: tuple[int, ...], *, generator: torch.Generator) -> Tensor:
+        """Return ``sigma(1) z``."""
+        z = torch.randn((len(c), *shape), generator=generator, device=c.device, dtype=c.dtype)
+        return self._sigma(c.new_ones(len(c)), z) * z
+
+    def _sigma(self, t: Tensor, like: Tensor) -> Tensor:
+        return self.sigma(t.double()).to(like.dtype).reshape(-1, 1, 1, 1)
+
+    def _loss(self, t: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """Return ``alpha - 1``, which is 0 at t = 0."""
+        t = t.double().reshape(-1, 1, 1, 1)
+        frequencies = laplacian(shape[-2], shape[-1], t)
+        dissipation = (self.sigma_blur**2 / 2) * (t * (math.pi / 2)).sin().pow(4)
+        by_blur = (1 - self.floor) * torch.expm1(-dissipation * frequencies)
+        by_noise = -2 * (t * (_END / 2)).sin().square()  # cos - 1
+        return by_noise + by_blur + by_noise * by_blur

@@ -1,0 +1,62 @@
+r"""Pixelate: pixels merge into blocks of two by two, and those again."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor
+
+from genlab import Degradation, DegradationTags
+from genlab_plugins.degradations.partitions import cross_fade, last_means, last_spread
+
+__all__ = ["Pixelate"]
+
+
+class Pixelate(Degradation):
+    r"""Pixels merge into blocks of two by two, and those again, without steps in between.
+
+    .. math:: x_t = (1 - r) P_k x_0 + r P_{k + 1} x_0, \qquad tK = k + r,
+
+    where :math:`P_k` averages over blocks of :math:`2^k \times 2^k` pixels (smaller ones at the right
+    and lower edge where the side is odd). At t = k/K this is the paper's super-resolution; in between
+    the coarser image fades in. At t = 1 the blocks are left; ``summarize(x_1)`` are their means.
+
+    Source: Bansal et al. 2022 (arXiv:2208.09392); there T = 3.
+
+    Args:
+        side: Halving stops when there are at most so many blocks along a side, but not before it has
+            begun.
+    """
+
+    tags = DegradationTags(linear=True, semigroup=True)
+
+    def __init__(self, *, side: PositiveInt = 8) -> None:
+        self.side = side
+
+    def draw(self, x_0: Tensor, *, generator: torch.Generator) -> None:
+        """Return None: averaging is deterministic."""
+        return
+
+    def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        """Pixelate each image to its own time."""
+        return cross_fade(x_0, t, self.side, _pairs)
+
+    def A(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return the pixelated images; the map is linear."""
+        return self.degrade(x, t, None)
+
+    def A_adjoint(self, y: Tensor, t: Tensor) -> Tensor:
+        """Return the adjoint of :meth:`A`, which is :meth:`A`: projections are symmetric."""
+        return self.degrade(y, t, None)
+
+    def summarize(self, x_1: Tensor) -> Tensor:
+        """Return the means of the blocks, ``(B, C * rows * columns)``."""
+        return last_means(x_1, self.side, _pairs)
+
+    def expand(self, c: Tensor, shape: tuple[int, ...], *, generator: torch.Generator) -> Tensor:
+        """Return blocks of these means."""
+        return last_spread(c, shape, self.side, _pairs)
+
+
+def _pairs(labels: Tensor, n: int) -> Tensor:
+    return labels // 2

@@ -1,0 +1,96 @@
+r"""Soft diffusion: blur, and noise that grows with it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field, PositiveFloat
+from torch import Tensor
+
+from genlab import AdditiveDegradation, DegradationTags
+from genlab_plugins.degradations.blur import Blur
+
+__all__ = ["SoftBlur"]
+
+
+class SoftBlur(AdditiveDegradation):
+    r"""Soft diffusion: the image is blurred, and noise is added to what is left.
+
+    .. math:: x_t = C_t x_0 + s_t z, \qquad s_t = s_1 \frac{r^t - 1}{r - 1}
+
+    :math:`C_t` is the heat equation of ``blur``, whose width grows at the same rate as the noise. At
+    t = 1 the lowest frequencies are left; ``summarize(x_1)`` are their coefficients, with the noise that
+    is in them, and ``expand`` draws the noise of all others.
+
+    Source: Daras et al. 2022 (arXiv:2209.05442); the schedule is ours.
+
+    Args:
+        noise: Amplitude :math:`s_1` of the noise at t = 1.
+        sigma_max: Width of the kernel at t = 1 in pixels. None: an eighth of the image's longer side,
+            but at least 2.
+        ratio: r: how many times faster width and noise grow at t = 1 than at t = 0.
+        cutoff: Smallest transfer factor at t = 1 of a frequency that counts as still carried.
+    """
+
+    tags = DegradationTags(
+        additive=True, stochastic=True, linear=True, semigroup=True, invertible=True
+    )
+
+    def __init__(
+        self,
+        *,
+        noise: PositiveFloat = 0.3,
+        sigma_max: PositiveFloat | None = None,
+        ratio: Annotated[float, Field(gt=1)] = 12.0,
+        cutoff: Annotated[float, Field(gt=0, lt=1)] = 0.01,
+    ) -> None:
+        self.blur = Blur(sigma_max=sigma_max, ratio=ratio, cutoff=cutoff)
+        self.most = noise
+
+    def s(self, t: Tensor) -> Tensor:
+        """Return the amplitude of the noise, with the shape and dtype of ``t``."""
+        return (self.most * self.blur.growth(t.double())).to(t.dtype)
+
+    def draw(self, x_0: Tensor, *, generator: torch.Generator) -> Tensor:
+        """Draw standard normal noise with the shape of ``x_0``."""
+        return torch.randn(x_0.shape, generator=generator, device=x_0.device, dtype=x_0.dtype)
+
+    def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        """Blur each image to its own time and add the noise of that time."""
+        if z is None:
+            raise ValueError("soft diffusion needs the noise z that draw() returns")
+        return self.blur.A(x_0, t) + self._s(t, x_0) * z
+
+    def A(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return the blurred images, ``C_t x``."""
+        return self.blur.A(x, t)
+
+    def A_adjoint(self, y: Tensor, t: Tensor) -> Tensor:
+        """Return the adjoint of :meth:`A`, which is :meth:`A`: the filter is symmetric."""
+        return self.blur.A_adjoint(y, t)
+
+    def invert(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        """Take the noise away and undo the blur, as far as precision carries the high frequencies."""
+        if z is None:
+            raise ValueError("inverting soft diffusion needs the noise z")
+        return self.blur.invert(x_t - self._s(t, x_t) * z, t, None)
+
+    def noise(self, x_t: Tensor, x_0: Tensor, t: Tensor) -> Tensor:
+        """Return the noise that explains ``x_t`` by ``x_0``, 0 at t = 0."""
+        s = self._s(t, x_t)
+        return torch.where(s > 0, (x_t - self.A(x_0, t)) / s.clamp_min(1e-20), 0.0)
+
+    def summarize(self, x_1: Tensor) -> Tensor:
+        """Return the lowest cosine coefficients, ``(B, C * rows * columns)``."""
+        return self.blur.summarize(x_1)
+
+    def expand(self, c: Tensor, shape: tuple[int, ...], *, generator: torch.Generator) -> Tensor:
+        """Return the blurred image with these coefficients and noise in the other ones."""
+        z = torch.randn((len(c), *shape), generator=generator, device=c.device, dtype=c.dtype)
+        z = self._s(c.new_ones(len(c)), z) * z
+        carried = c - self.blur.summarize(z)
+        return self.blur.expand(carried, shape, generator=generator) + z
+
+    def _s(self, t: Tensor, like: Tensor) -> Tensor:
+        return self.s(t.double()).to(like.dtype).reshape(-1, 1, 1, 1)

@@ -1,0 +1,96 @@
+"""The examples themselves, slightly blurred."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from pydantic import PositiveFloat, PositiveInt
+from torch import Tensor
+
+from genlab import DataSpec, DensityTags, FittedDensity
+
+__all__ = ["Empirical"]
+
+
+class Empirical(FittedDensity):
+    r"""A kernel on each example: sampling is the smoothed bootstrap.
+
+    .. math:: p(x) = \frac{1}{N} \sum_i \mathcal{N}\bigl(x; x_i, h^2 \operatorname{diag}(s^2)\bigr)
+
+    where :math:`s` is the deviation of each feature. As a prior it hands out what the training
+    examples left over, so that only the way back from there is the model's own.
+
+    Source: Silverman 1986, "Density estimation for statistics and data analysis", section 6.4.
+
+    Args:
+        spec: The data.
+        bandwidth: Width h of the kernel in deviations of a feature.
+        examples: At most this many examples are kept.
+    """
+
+    tags = DensityTags(fitted=True, conditional=True, data=frozenset({"vector", "image"}))
+
+    examples: Tensor
+    labels: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        bandwidth: PositiveFloat = 0.05,
+        examples: PositiveInt = 5000,
+    ) -> None:
+        super().__init__()
+        self.shape, self.classes = spec.shape, spec.classes
+        self.bandwidth, self.most = bandwidth, examples
+        features = math.prod(spec.shape)
+        self.register_buffer("examples", torch.zeros(1, features))
+        self.register_buffer("labels", torch.zeros(1, dtype=torch.int64))
+        self.register_buffer("scale", torch.ones(features))
+        self.register_load_state_dict_pre_hook(_take_sizes)
+
+    def fit(self, x: Tensor, y: Tensor | None = None, *, generator: torch.Generator) -> None:
+        """Keep examples, chosen at random where there are too many."""
+        chosen = torch.randperm(len(x), generator=generator)[: self.most]
+        rows = x.flatten(1)[chosen].to(self.scale)
+        deviation = rows.std(0, correction=0)
+        usual = deviation.mean().clamp_min(1e-6)
+        self.examples = rows
+        self.scale = self.bandwidth * torch.where(deviation > 1e-6 * usual, deviation, usual)
+        labelled = y is not None and self.classes > 0
+        kept = y[chosen] if y is not None and labelled else torch.zeros(len(rows))
+        self.labels = kept.to(self.scale.device, torch.int64)
+
+    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return log densities ``(B,)`` in nats."""
+        u, v = x.flatten(1) / self.scale, self.examples / self.scale
+        distance = torch.cdist(u, v, compute_mode="donot_use_mm_for_euclid_dist").square()
+        if y is not None:
+            distance = distance.where(self._fitting(y), torch.inf)
+        counts = torch.isfinite(distance).sum(1).clamp_min(1)
+        constant = self.scale.log().sum() + 0.5 * len(self.scale) * math.log(2 * math.pi)
+        return (-0.5 * distance).logsumexp(1) - counts.log() - constant
+
+    def sample(self, n: int, y: Tensor | None = None, *, generator: torch.Generator) -> Tensor:
+        """Draw ``(n, *shape)``."""
+        device = self.scale.device
+        if y is None:
+            k = torch.randint(len(self.examples), (n,), generator=generator, device=device)
+        else:
+            k = torch.multinomial(self._fitting(y).float(), 1, generator=generator)[:, 0]
+        w = torch.randn(n, len(self.scale), generator=generator, device=device)
+        return (self.examples[k] + self.scale * w.to(self.scale)).reshape(n, *self.shape)
+
+    def _fitting(self, y: Tensor) -> Tensor:
+        """Return which example ``(B, N)`` has the label asked for; -1 takes any."""
+        return (self.labels[None] == y[:, None]) | (y[:, None] < 0)
+
+
+def _take_sizes(module: torch.nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Give the buffers the sizes of a state that is about to be loaded."""
+    for name in ("examples", "labels"):
+        if prefix + name in state:
+            like = getattr(module, name)
+            setattr(module, name, torch.empty_like(state[prefix + name], device=like.device))

@@ -1,0 +1,110 @@
+"""Densities that are fitted at once, against SciPy and scikit-learn."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import KernelDensity
+
+import genlab
+from genlab import DataSpec
+
+SPEC = DataSpec((3,), "vector")
+LABELLED = DataSpec((3,), "vector", 2, ("a", "b"))
+
+
+def cloud(n: int = 600, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two skewed clouds of different size far from the origin."""
+    rng = np.random.default_rng(seed)
+    mix = rng.normal(size=(3, 3))
+    y = (rng.random(n) < 0.3).astype(int)
+    x = rng.normal(size=(n, 3)) @ mix * 0.5 + 10 + 4 * y[:, None]
+    return torch.tensor(x, dtype=torch.float32), torch.tensor(y)
+
+
+def fitted(name: str, spec: DataSpec = SPEC, **parameters: object) -> genlab.Density:
+    density = genlab.build("density", name, spec, **parameters)
+    x, y = cloud()
+    density.fit(x, y, generator=torch.Generator().manual_seed(0))
+    return density
+
+
+def test_normal_is_scipys_with_the_moments_of_the_data() -> None:
+    x, _ = cloud()
+    density = fitted("normal", ridge=1e-9)
+    rows = x.double().numpy()
+    truth = stats.multivariate_normal(rows.mean(0), np.cov(rows.T, bias=True)).logpdf(rows)
+    np.testing.assert_allclose(density.log_prob(x).numpy(), truth, atol=2e-3)
+
+
+def test_a_mixture_of_one_component_is_the_normal() -> None:
+    x, _ = cloud()
+    one = fitted("gmm", components=1, ridge=1e-6).log_prob(x)
+    torch.testing.assert_close(one, fitted("normal", ridge=1e-6).log_prob(x), atol=1e-3, rtol=0)
+
+
+def test_gmm_agrees_with_scikit_learn() -> None:
+    x, _ = cloud()
+    rows = x.double().numpy()
+    density = fitted("gmm", components=2, ridge=1e-6)
+    scale = rows.std(0)
+    u = (rows - rows.mean(0)) / scale
+    truth = GaussianMixture(2, reg_covar=1e-6, tol=1e-2, max_iter=50, random_state=1).fit(u)
+    expected = truth.score_samples(u) - np.log(scale).sum()
+    assert float(density.log_prob(x).mean()) == pytest.approx(expected.mean(), abs=0.02)
+
+
+def test_gmm_finds_the_number_of_components() -> None:
+    assert fitted("gmm").components.means.shape[0] in (2, 4)
+
+
+@pytest.mark.parametrize("name", ["normal", "gmm", "empirical"])
+def test_classes_are_modelled_each(name: str) -> None:
+    x, y = cloud()
+    density = fitted(name, LABELLED)
+    own, other = density.log_prob(x, y), density.log_prob(x, 1 - y)
+    assert float((own > other).float().mean()) > 0.95
+    marginal = torch.stack(
+        [density.log_prob(x, torch.full_like(y, k)) + (y == k).float().mean().log() for k in (0, 1)]
+    ).logsumexp(0)
+    torch.testing.assert_close(density.log_prob(x), marginal, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(density.log_prob(x, torch.full_like(y, -1)), density.log_prob(x))
+    asked = torch.arange(400) % 2
+    drawn = density.sample(400, asked, generator=torch.Generator().manual_seed(1))
+    guess = (density.log_prob(drawn, asked) > density.log_prob(drawn, 1 - asked)).float().mean()
+    assert float(guess) > 0.95
+
+
+@pytest.mark.parametrize("name", ["normal", "gmm", "empirical"])
+def test_samples_have_the_moments_of_the_data(name: str) -> None:
+    x, _ = cloud()
+    drawn = fitted(name).sample(40_000, generator=torch.Generator().manual_seed(2))
+    error = (drawn.mean(0) - x.mean(0)) / (x.std(0) / math.sqrt(len(drawn)))
+    assert float(error.abs().max()) < 5
+    torch.testing.assert_close(torch.cov(drawn.T), torch.cov(x.T), rtol=0.05, atol=0.1)
+
+
+def test_the_empirical_density_is_a_kernel_density_estimate() -> None:
+    x, _ = cloud()
+    density = fitted("empirical", bandwidth=0.3)
+    rows = x.double().numpy()
+    scale = rows.std(0)
+    truth = KernelDensity(bandwidth=0.3).fit(rows / scale).score_samples(rows[:50] / scale)
+    expected = truth - np.log(scale).sum()
+    np.testing.assert_allclose(density.log_prob(x[:50]).numpy(), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["normal", "gmm", "empirical"])
+def test_a_feature_that_never_varies_is_no_trouble(name: str) -> None:
+    x, _ = cloud(200)
+    x[:, 1] = 3.0
+    density = genlab.build("density", name, SPEC)
+    density.fit(x, generator=torch.Generator().manual_seed(0))
+    assert torch.isfinite(density.log_prob(x)).all()
+    drawn = density.sample(100, generator=torch.Generator())
+    assert float((drawn[:, 1] - 3).abs().max()) < 0.5
