@@ -56,7 +56,9 @@ def bare_training(restorer: genlab.Restorer, examples: Examples) -> Callable[[],
         alpha, sigma = alpha_bar[k].sqrt(), (1 - alpha_bar[k]).sqrt()
         alpha, sigma = alpha[:, None, None, None], sigma[:, None, None, None]
         z = torch.randn(x_0.shape, generator=generator)
-        loss = (network(alpha * x_0 + sigma * z, k / 1000) - (alpha * z - sigma * x_0)).square().mean()
+        loss = (
+            (network(alpha * x_0 + sigma * z, k / 1000) - (alpha * z - sigma * x_0)).square().mean()
+        )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -67,7 +69,9 @@ def bare_training(restorer: genlab.Restorer, examples: Examples) -> Callable[[],
     return step
 
 
-def genlab_training(restorer: genlab.Restorer, examples: Examples, steps: int) -> Callable[[], None]:
+def genlab_training(
+    restorer: genlab.Restorer, examples: Examples, steps: int
+) -> Callable[[], None]:
     """Return `steps` steps of genlab's own loop, logging and all."""
     config = TrainingConfig(steps=10**9, batch=BATCH, precision="fp32")
     trainer = Trainer(

@@ -7,12 +7,13 @@ nothing; :meth:`Registry.get` imports the one component that was asked for.
 
 from __future__ import annotations
 
-import ast
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import inspect
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ class Entry:
     def source(self) -> Path | None:
         """The file of the component, found without importing it, or None."""
         top, *rest = self.value.partition(":")[0].split(".")
-        spec = importlib.util.find_spec(top)
+        spec = _found(top)
         if spec is None or not spec.submodule_search_locations:
             return Path(spec.origin) if spec and spec.origin and not rest else None
         for location in spec.submodule_search_locations:
@@ -95,14 +96,12 @@ class Entry:
     def summary(self) -> str:
         """The first line of the class's docstring, read from its source without importing it."""
         try:
-            tree = ast.parse(self.source.read_bytes()) if self.source else ast.Module([], [])
-        except (OSError, SyntaxError, ValueError):
+            text = self.source.read_text("utf-8") if self.source else ""
+        except (OSError, ValueError):
             return ""
-        name = self.value.partition(":")[2]
-        for node in tree.body:
-            if isinstance(node, ast.ClassDef) and node.name == name:
-                return (ast.get_docstring(node) or "").partition("\n")[0].rstrip(".")
-        return ""
+        name = re.escape(self.value.partition(":")[2])
+        found = re.search(rf'^class {name}\b[^\n]*:\s+[rRuU]?"""\s*([^\n]*)', text, re.MULTILINE)
+        return found[1].removesuffix('"""').rstrip(". ") if found else ""
 
     def problem(self) -> str | None:
         """Say what keeps the component from being imported, or None.
@@ -223,6 +222,11 @@ def _protocol(role: str) -> type[Any]:
              "density": "Density", "dataset": "Dataset", "metric": "Metric"}  # fmt: skip
     protocol: type[Any] = getattr(protocols, names[role])
     return protocol
+
+
+@cache
+def _found(package: str) -> importlib.machinery.ModuleSpec | None:
+    return importlib.util.find_spec(package)
 
 
 @cache

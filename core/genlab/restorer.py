@@ -61,7 +61,12 @@ class Restorer(nn.Module):
             t: Times ``(B,)``.
             y: Labels ``(B,)`` or None.
         """
-        return self.estimate(x_t, t, self.backbone(self.scaled(x_t, t), t, y))
+        if not self.degradation.tags.gaussian:
+            return self.estimate(x_t, t, self.backbone(x_t, t, y))
+        alpha, sigma = self._amplitudes(x_t, t)
+        power = alpha.square() + sigma.square()
+        output: Tensor = self.backbone(x_t / power.sqrt(), t, y)
+        return self._estimate(x_t, output, alpha, sigma, power)
 
     def scaled(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Return ``x_t`` as the network sees it: in the size of the data."""
@@ -74,13 +79,17 @@ class Restorer(nn.Module):
         """Turn the network's output for ``x_t`` into the estimate of x_0."""
         if not self.degradation.tags.gaussian:
             return x_t + output
+        alpha, sigma = self._amplitudes(x_t, t)
+        return self._estimate(x_t, output, alpha, sigma, alpha.square() + sigma.square())
+
+    def _estimate(
+        self, x_t: Tensor, output: Tensor, alpha: Tensor, sigma: Tensor, power: Tensor
+    ) -> Tensor:
         if self.prediction == "x0":
             return output
-        alpha, sigma = self._amplitudes(x_t, t)
         if self.prediction == "eps":
             return (x_t - sigma * output) / alpha
-        power = alpha.square() + sigma.square()
-        return (alpha / power) * x_t - (sigma / power.sqrt()) * output
+        return ((alpha / power) * x_t).addcmul(-sigma / power.sqrt(), output)
 
     def target(self, x_0: Tensor, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return what the network should have said: ``estimate(x_t, t, target) == x_0``."""

@@ -57,8 +57,9 @@ def test_defaults_follow_data_and_degradation() -> None:
     assert points.sampler.name == "ddim"
     assert points.prior is None
     blur, _ = resolve({"degradation": "blur"})
-    assert (blur.backbone.name, blur.sampler.name, blur.prior.name) == ("unet", "cold", "gmm")
+    assert (blur.backbone.name, blur.sampler.name, blur.prior.name) == ("unet", "naive", "gmm")
     assert (blur.training.loss, blur.training.prediction) == ("l1", "x0")
+    assert resolve({"degradation": "pixelate"})[0].sampler.name == "cold"
     mix, _ = resolve({"degradation": "mix"})
     assert mix.prior.name == "empirical"
     flow, _ = resolve({"density": "gmm"})

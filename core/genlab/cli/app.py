@@ -17,7 +17,7 @@ __all__ = ["app", "main"]
 # times slower. This lets them sleep soon; it must be set before torch is imported.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-# Every error that the parser raises; typer names only some of them, and newer ones bring their own click.
+# Every error that the parser raises: the base class of those that typer names.
 _ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(

@@ -42,14 +42,14 @@ class Blur(Degradation):
         cutoff: Smallest transfer factor at t = 1 of a frequency that counts as still carried.
     """
 
-    tags = DegradationTags(linear=True, semigroup=True, invertible=True, data=frozenset({"image"}))
+    tags = DegradationTags(linear=True, semigroup=True, invertible=True, sampler="naive")
 
     def __init__(
         self,
         *,
         sigma_max: PositiveFloat | None = None,
         ratio: Annotated[float, Field(gt=1)] = 12.0,
-        cutoff: Annotated[float, Field(gt=0, lt=1)] = 0.01,
+        cutoff: Annotated[float, Field(gt=0, le=0.05)] = 0.01,
     ) -> None:
         self.sigma_max = sigma_max
         self.ratio = ratio

@@ -67,6 +67,8 @@ class Gaussian(GaussianDegradation):
         sigma_max: PositiveFloat = 80.0,
         rho: PositiveFloat = 7.0,
     ) -> None:
+        if schedule == "linear" and beta_min > beta_max:
+            raise ValueError(f"beta_min = {beta_min} is larger than beta_max = {beta_max}")
         makers: dict[str, Callable[[], schedules.Schedule]] = {
             "linear": lambda: schedules.linear(steps, beta_min, beta_max),
             "cosine": lambda: schedules.cosine(steps),

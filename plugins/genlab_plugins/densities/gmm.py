@@ -18,19 +18,22 @@ from genlab_plugins.densities.components import GaussianComponents
 
 __all__ = ["GMM"]
 
+_SEARCHED = 6000  # examples on which the number of components is chosen
+
 
 class GMM(FittedDensity):
     r"""A mixture of normal distributions; with classes, one mixture for each.
 
     .. math:: p(x) = \sum_k w_k \, \mathcal{N}(x; \mu_k, \Sigma_k)
 
-    Fitted by scikit-learn's expectation-maximisation on standardised data. The number of components
-    is doubled as long as the log-likelihood of held-out data grows.
+    Fitted by scikit-learn's expectation-maximisation on standardised data. Where the number of
+    components is left open, it is doubled on a part of the data as long as the likelihood of held-out
+    data grows; all of the data then gets as many examples per component.
 
     Args:
         spec: The data.
         components: Number of components per class, or None to choose it.
-        most: Largest number of components that is tried.
+        most: Largest number of components that is chosen.
         covariance: Shape of the covariances.
         ridge: Variance added to each standardised feature.
         examples: At most this many examples are looked at.
@@ -46,7 +49,7 @@ class GMM(FittedDensity):
         most: PositiveInt = 128,
         covariance: Literal["full", "diag"] = "full",
         ridge: PositiveFloat = 1e-3,
-        examples: PositiveInt = 20_000,
+        examples: PositiveInt = 30_000,
     ) -> None:
         super().__init__()
         self.shape, self.classes = spec.shape, spec.classes
@@ -64,7 +67,7 @@ class GMM(FittedDensity):
         seed = int(torch.randint(2**31, (1,), generator=generator))
         owners, parts = [], []
         for k in labels.unique().tolist():
-            part = u[labels == k].double().numpy()
+            part = u[labels == k].float().numpy()
             mixture = self._mixture(part, seed)
             owners += [k] * mixture.n_components
             parts.append((mixture, len(part) / len(u)))
@@ -84,16 +87,21 @@ class GMM(FittedDensity):
         return self.components.sample(n, y, generator=generator).reshape(n, *self.shape)
 
     def _mixture(self, u: np.ndarray, seed: int) -> GaussianMixture:
-        if self.count is not None:
-            return self._fitted(u, min(self.count, len(u)), seed)
-        split = max(len(u) * 4 // 5, 1)
+        count = self.count or self._chosen(u[:_SEARCHED], len(u), seed)
+        return self._fitted(u, min(count, len(u)), seed)
+
+    def _chosen(self, u: np.ndarray, examples: int, seed: int) -> int:
+        """Return the number of components that held-out data asks for."""
+        split = len(u) * 4 // 5
+        if split < 2:
+            return 1
         best, best_score, k = 1, -math.inf, 1
         while k <= min(self.most, split):
-            score = self._fitted(u[:split], k, seed).score(u[split:] if split < len(u) else u)
+            score = self._fitted(u[:split], k, seed).score(u[split:])
             if score <= best_score:
                 break
             best, best_score, k = k, score, 2 * k
-        return self._fitted(u, best, seed)
+        return min(round(best * max(examples / len(u), 1.0)), self.most)
 
     def _fitted(self, u: np.ndarray, k: int, seed: int) -> GaussianMixture:
         mixture = GaussianMixture(
@@ -106,7 +114,7 @@ class GMM(FittedDensity):
 
 
 def _factors(mixture: GaussianMixture) -> Tensor:
-    covariances = torch.from_numpy(mixture.covariances_)
+    covariances = torch.from_numpy(mixture.covariances_).double()
     diagonal = mixture.covariance_type == "diag"
     return torch.diag_embed(covariances.sqrt()) if diagonal else _cholesky(covariances)
 
