@@ -49,7 +49,7 @@ class GMM(FittedDensity):
         most: PositiveInt = 128,
         covariance: Literal["full", "diag"] = "full",
         ridge: PositiveFloat = 1e-3,
-        examples: PositiveInt = 30_000,
+        examples: PositiveInt = 50_000,
     ) -> None:
         super().__init__()
         self.shape, self.classes = spec.shape, spec.classes
