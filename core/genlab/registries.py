@@ -211,8 +211,9 @@ def build(role: str, name: str, /, *context: Any, **params: Any) -> Any:
     """
     from genlab.config import check_parameters
 
-    component = registry(role).get(name)
-    return component(*context, **check_parameters(component, params, where=registry(role).role))
+    components = registry(role)
+    component = components.get(name)
+    return component(*context, **check_parameters(component, params, where=components.role))
 
 
 def _protocol(role: str) -> type[Any]:

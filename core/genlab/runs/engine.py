@@ -21,7 +21,7 @@ from genlab.errors import RequestError
 from genlab.evaluation import measure
 from genlab.figures.files import figure_bytes
 from genlab.files import write_bytes
-from genlab.generation import DensityModel
+from genlab.generation import DiffusionModel
 from genlab.generation.prior import summaries
 from genlab.hooks import plugin_manager
 from genlab.protocols import Dataset, Examples, FittedDensity
@@ -284,9 +284,7 @@ class _Work:
             "device": device_name(self.device),
             "parameters": sum(p.numel() for p in self.trained.parameters()),
             "steps": self.trainer.step if self.trainer else 0,
-            "sampling_steps": None if isinstance(run.model, DensityModel) else run._steps(
-                None, None, run._diffusion.sampler
-            ),
+            "sampling_steps": run.model.steps if isinstance(run.model, DiffusionModel) else None,
             "seconds": {key: round(value, 2) for key, value in self.seconds.items()},
             "versions": versions(),
             "metrics": records,

@@ -8,15 +8,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from genlab import Sampler, SamplerTags
+from genlab import SamplerTags
 from genlab.protocols import Restores
 from genlab_plugins.samplers.gaussian_posterior import add_noise, amplitudes, backward_step
-from genlab_plugins.samplers.grids import Grid, times
+from genlab_plugins.samplers.gaussian_walk import GaussianWalk
+from genlab_plugins.samplers.grids import Grid
 
 __all__ = ["DDIM"]
 
 
-class DDIM(Sampler):
+class DDIM(GaussianWalk):
     r"""Denoising diffusion implicit models.
 
     With :math:`\hat z = (x_t - \alpha_t \hat x_0) / \sigma_t` and the deviation
@@ -39,22 +40,6 @@ class DDIM(Sampler):
     ) -> None:
         self.eta = eta
         self.spacing = grid
-
-    def grid(self, steps: int) -> Tensor:
-        """Return the times of the grid that was asked for."""
-        return times(self.spacing, steps)
-
-    def init(
-        self,
-        restorer: Restores,
-        x_t: Tensor,
-        t: Tensor,
-        z: Tensor | None,
-        *,
-        generator: torch.Generator,
-    ) -> torch.Generator:
-        """Return the generator: the walk has no other state."""
-        return generator
 
     def step(
         self, restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor, state: torch.Generator

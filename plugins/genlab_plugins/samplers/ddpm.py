@@ -7,15 +7,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from genlab import Sampler, SamplerTags
+from genlab import SamplerTags
 from genlab.protocols import Restores
 from genlab_plugins.samplers.gaussian_posterior import add_noise, amplitudes, backward_step
-from genlab_plugins.samplers.grids import Grid, times
+from genlab_plugins.samplers.gaussian_walk import GaussianWalk
+from genlab_plugins.samplers.grids import Grid
 
 __all__ = ["DDPM"]
 
 
-class DDPM(Sampler):
+class DDPM(GaussianWalk):
     r"""Denoising diffusion probabilistic models.
 
     .. math:: x_s = \tilde\mu(x_t, \hat x_0) + \tau w, \qquad
@@ -39,22 +40,6 @@ class DDPM(Sampler):
     ) -> None:
         self.variance = variance
         self.spacing = grid
-
-    def grid(self, steps: int) -> Tensor:
-        """Return the times of the grid that was asked for."""
-        return times(self.spacing, steps)
-
-    def init(
-        self,
-        restorer: Restores,
-        x_t: Tensor,
-        t: Tensor,
-        z: Tensor | None,
-        *,
-        generator: torch.Generator,
-    ) -> torch.Generator:
-        """Return the generator: the walk has no other state."""
-        return generator
 
     def step(
         self, restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor, state: torch.Generator

@@ -6,16 +6,17 @@ import torch
 from pydantic import NonNegativeFloat
 from torch import Tensor
 
-from genlab import Sampler, SamplerTags
+from genlab import SamplerTags
 from genlab.protocols import Restores
 from genlab_plugins.samplers.churn import Churn
 from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step
-from genlab_plugins.samplers.grids import Grid, times
+from genlab_plugins.samplers.gaussian_walk import GaussianWalk
+from genlab_plugins.samplers.grids import Grid
 
 __all__ = ["Euler"]
 
 
-class Euler(Sampler):
+class Euler(GaussianWalk):
     r"""Euler's method with churn, of first order.
 
     With :math:`u = x_t / \alpha_t` and :math:`r_t = \sigma_t / \alpha_t`, churned to :math:`\hat u` and
@@ -51,22 +52,6 @@ class Euler(Sampler):
     ) -> None:
         self.churn = Churn(s_churn, s_tmin, s_tmax, s_noise)
         self.spacing = grid
-
-    def grid(self, steps: int) -> Tensor:
-        """Return the times of the grid that was asked for."""
-        return times(self.spacing, steps)
-
-    def init(
-        self,
-        restorer: Restores,
-        x_t: Tensor,
-        t: Tensor,
-        z: Tensor | None,
-        *,
-        generator: torch.Generator,
-    ) -> torch.Generator:
-        """Return the generator: the walk has no other state."""
-        return generator
 
     def step(
         self, restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor, state: torch.Generator
