@@ -1,5 +1,7 @@
 """The project's chores: `nox` runs lint, typecheck and test; `nox -l` lists all of them."""
 
+import tempfile
+
 import nox
 
 nox.options.default_venv_backend = "uv"
@@ -37,8 +39,21 @@ def test(session: nox.Session) -> None:
 
 
 @nox.session
+def plugins(session: nox.Session) -> None:
+    """Install the example and a fresh package beside genlab, as a stranger would, and use them."""
+    session.install("--no-sources", ".", "./docs/examples/genlab-swirl", "pytest>=8.2,<10")
+    session.run("pytest", "docs/examples/genlab-swirl")
+    with tempfile.TemporaryDirectory() as folder, session.chdir(folder):
+        session.run("genlab", "check", "degradation", "swirl")
+        session.run("genlab", "run", "--degradation", "swirl", "--steps", "5", "--out", "run")
+        session.run("genlab", "new", "degradation", "ripple")
+        session.install("--no-sources", "-e", "./genlab-ripple")
+        session.run("pytest", "genlab-ripple")
+
+
+@nox.session
 def benchmarks(session: nox.Session) -> None:
     """Measure, side by side with bare PyTorch. Nothing else should run meanwhile."""
     sync(session)
-    for script in session.posargs or ["benchmarks/overhead.py"]:
+    for script in session.posargs or ["benchmarks/overhead.py", "benchmarks/blur.py"]:
         session.run("python", script)

@@ -22,6 +22,7 @@ def run(
     backbone: str | Mapping[str, Any] | None = None,
     sampler: str | Mapping[str, Any] | None = None,
     density: str | Mapping[str, Any] | None = None,
+    classify: bool = False,
     dataset: str | Mapping[str, Any] | None = None,
     prior: str | Mapping[str, Any] | None = None,
     data: str | Path | None = None,
@@ -42,6 +43,8 @@ def run(
         backbone: Likewise.
         sampler: Likewise.
         density: Likewise; without a degradation, the density is trained on the data itself.
+        classify: Whether a density learns the classes and to tell them apart, which is
+            ``training.conditional = true`` and ``training.cross_entropy = 1``.
         dataset: Likewise.
         prior: The density of the degraded state.
         data: The data folder, for data sets that live in files.
@@ -68,21 +71,23 @@ def run(
          "data": None if data is None else str(data)},
         {"minutes": minutes, "steps": steps, "epochs": epochs},
         set,
+        classify=classify,
     )  # fmt: skip
     return start_run(tables, out=None if out is None else Path(out), trackers=trackers)
 
 
-def open_run(path: str | Path, *, device: str = "auto") -> Run:
+def open_run(path: str | Path, *, device: str = "auto", data: str | Path | None = None) -> Run:
     """Open a run folder.
 
     Args:
         path: The folder.
         device: Where to compute.
+        data: The data folder, where it is not where it was.
 
     Raises:
         RequestError: The folder is no run.
     """
-    return Run(path, device=device)
+    return Run(path, device=device, data=data)
 
 
 def resume(
@@ -125,6 +130,8 @@ def request(
     named: Mapping[str, Any],
     budget: Mapping[str, float | None],
     assignments: Mapping[str, Any] | Sequence[str],
+    *,
+    classify: bool = False,
 ) -> dict[str, Any]:
     """Put a request together: the experiment first, then what was named, then the assignments."""
     tables = {} if experiment is None else read_experiment(experiment)
@@ -134,6 +141,10 @@ def request(
         training = dict(tables.get("training", {}))
         kept = {k: v for k, v in training.items() if k not in ("minutes", "steps", "epochs")}
         tables["training"] = {**kept, **given}
+    if classify:
+        if "density" not in tables or "degradation" in tables:
+            raise RequestError("--classify is for a density, as in --density realnvp --classify")
+        tables = merge(tables, {"training": {"conditional": True, "cross_entropy": 1.0}})
     over = dict(assignments) if isinstance(assignments, Mapping) else parse_assignments(assignments)
     return merge(tables, over)
 

@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
 
 from genlab.errors import RequestError, nearest
 
@@ -148,6 +156,17 @@ class TrainingConfig(_Strict):
     terminal: float | None = Field(
         None, ge=0, le=1, description="share of a batch drawn near t = 1; None: by the degradation"
     )
+    conditional: bool = Field(False, description="learn the classes too, for samples of one class")
+    label_dropout: float = Field(
+        0.1, ge=0, lt=1, description="share of the labels hidden from a network, for guidance"
+    )
+    likelihood: NonNegativeFloat = Field(1.0, description="weight of the likelihood of a density")
+    cross_entropy: NonNegativeFloat | None = Field(
+        None,
+        description="weight of telling classes apart; None: what the joint likelihood gives it",
+    )
+    shift: NonNegativeInt = Field(0, description="images are moved by up to this many pixels")
+    flip: bool = Field(False, description="images are mirrored at random")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="arithmetic of training")
     log_every: PositiveInt = Field(20, description="steps between two lines of metrics.jsonl")
     save_every: PositiveFloat = Field(60.0, description="seconds between two checkpoints")
@@ -166,6 +185,9 @@ class SamplingConfig(_Strict):
     steps: PositiveInt | None = Field(None, description="steps of a walk; None: the sampler's own")
     count: PositiveInt = Field(1000, description="samples that the metrics see")
     batch: PositiveInt = Field(500, description="samples walked at once")
+    guidance: NonNegativeFloat = Field(
+        1.0, description="classifier-free guidance: 1 is none, more follows the label closer"
+    )
 
 
 class RunConfig(_Strict):
@@ -180,6 +202,7 @@ class RunConfig(_Strict):
     density: ComponentConfig | None = None
     metrics: tuple[ComponentConfig, ...] | None = None
     training: TrainingConfig = TrainingConfig()
+    prior_training: TrainingConfig | None = None
     sampling: SamplingConfig = SamplingConfig()
     seed: int = Field(0, ge=0, lt=2**63)
     device: str = "auto"
@@ -285,10 +308,16 @@ def _check_keys(model: type[BaseModel], tables: Mapping[str, Any], prefix: str) 
     for key, value in tables.items():
         if key not in model.model_fields:
             raise _unknown_key(prefix or "configuration", key, model.model_fields, "a run")
-        table: Any = model.model_fields[key].annotation
+        table: Any = _without_none(model.model_fields[key].annotation)
         nested = inspect.isclass(table) and issubclass(table, BaseModel)
         if nested and isinstance(value, Mapping) and table is not ComponentConfig:
             _check_keys(table, value, key)
+
+
+def _without_none(annotation: Any) -> Any:
+    """Return ``T`` of the annotation ``T | None``."""
+    others = [a for a in typing.get_args(annotation) if a is not type(None)]
+    return others[0] if len(others) == 1 else annotation
 
 
 def _unknown_key(where: str, key: str, known: Iterable[str], owner: str) -> RequestError:

@@ -328,7 +328,7 @@ class Walk(Sampler):
 
     tags = SamplerTags(steps=3)
 
-    def grid(self, steps: int) -> Tensor:
+    def grid(self, steps: int, degradation: Any) -> Tensor:
         return torch.linspace(1, 0, steps + 1)
 
     def init(self, restorer: Any, x_t: Tensor, t: Tensor, z: Any, *, generator: Any) -> Any:
@@ -343,7 +343,7 @@ class Walk(Sampler):
 
 
 class StopsShort(Walk):
-    def grid(self, steps: int) -> Tensor:
+    def grid(self, steps: int, degradation: Any) -> Tensor:
         return torch.linspace(1, 1e-6, steps + 1)
 
 
@@ -594,20 +594,22 @@ class Affine(Flow):
         x = torch.linalg.solve_triangular(self.matrix, z.T, upper=False).T + self.shift
         return x, -self.log_scale.sum().expand(len(z))
 
-    def base(self, z: Tensor, y: Tensor | None) -> Tensor:
-        def normal(u: Tensor) -> Tensor:
-            return -0.5 * (u.square() + math.log(2 * math.pi)).sum(-1)
+    def initialise(self, x: Tensor, *, generator: torch.Generator) -> None:
+        with torch.no_grad():
+            self.shift.copy_(x.mean(0))
 
-        if self.centres is None:
-            return normal(z)
-        if y is not None:
-            return normal(z - self.centres[y])
-        each = normal(z[:, None] - self.centres)
-        return each.logsumexp(1) - math.log(len(self.centres))
+    def joint_log_prob(self, x: Tensor) -> Tensor:
+        z, ladj = self.encode(x)
+        centres = z.new_zeros(1, z.shape[1]) if self.centres is None else self.centres
+        square = (z[:, None] - centres).square()
+        each = -0.5 * (square + math.log(2 * math.pi)).sum(2) - math.log(len(centres))
+        return each + ladj[:, None]
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        z, ladj = self.encode(x)
-        return self.base(z, y) + ladj
+        joint = self.joint_log_prob(x)
+        if y is None:
+            return joint.logsumexp(1)
+        return joint.gather(1, y[:, None])[:, 0] + math.log(joint.shape[1])
 
     def sample(self, n: int, y: Tensor | None = None, *, generator: torch.Generator) -> Tensor:
         z = torch.randn(n, len(self.shift), generator=generator, dtype=self.shift.dtype)
@@ -627,8 +629,8 @@ class WrongLadj(Affine):
 
 
 class WrongNormalisation(Affine):
-    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        return super().log_prob(x, y) + 0.1
+    def joint_log_prob(self, x: Tensor) -> Tensor:
+        return super().joint_log_prob(x) + 0.1
 
 
 class WrongDecode(Affine):
@@ -638,14 +640,14 @@ class WrongDecode(Affine):
 
 
 class SeesBatch(Affine):
-    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        log_prob = super().log_prob(x, y)
-        return log_prob + (1e-3 * (x.mean(0) - x).sum(1) if 1 < len(x) < 50 else 0)
+    def joint_log_prob(self, x: Tensor) -> Tensor:
+        joint = super().joint_log_prob(x)
+        return joint + (1e-3 * (x.mean(0) - x).sum(1, True) if 1 < len(x) < 30 else 0)
 
 
 class ForwardIsLoss(Affine):
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        return -self.log_prob(x, y)
+    def forward(self, x: Tensor) -> Tensor:
+        return -self.joint_log_prob(x)
 
 
 class WritesIntoData(Affine):
@@ -706,9 +708,39 @@ class DeadParameter(Affine):
 class WrongMarginal(Affine):
     """The marginal forgets to divide by the number of classes."""
 
-    def base(self, z: Tensor, y: Tensor | None) -> Tensor:
-        base = super().base(z, y)
-        return base if y is not None or self.centres is None else base + math.log(3)
+    def joint_log_prob(self, x: Tensor) -> Tensor:
+        joint = super().joint_log_prob(x)
+        return joint + math.log(joint.shape[1])
+
+    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        log_prob = super().log_prob(x, y)
+        return log_prob if y is None or self.centres is None else log_prob - math.log(3)
+
+
+class WrongPosterior(Affine):
+    """The marginal is right, and the classes' shares in it are not what joint_log_prob says."""
+
+    def joint_log_prob(self, x: Tensor) -> Tensor:
+        joint = super().joint_log_prob(x)
+        shares = torch.tensor([0.6, 0.3, 0.1]) if joint.shape[1] == 3 else torch.ones(1)
+        return joint.logsumexp(1, True) + shares.to(joint).log()
+
+    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        if y is None:
+            return super().log_prob(x)
+        joint = Affine.joint_log_prob(self, x)
+        return joint.gather(1, y[:, None])[:, 0] + math.log(joint.shape[1])
+
+
+class RandomStart(Affine):
+    """The first step sets out from another state every time."""
+
+    calls = 0
+
+    def initialise(self, x: Tensor, *, generator: torch.Generator) -> None:
+        type(self).calls += 1
+        with torch.no_grad():
+            self.shift.fill_(1e-3 * self.calls)
 
 
 class MixedUpClasses(Affine):
@@ -730,6 +762,8 @@ DENSITIES: list[tuple[type[Density], str]] = [
     (DeadParameter, "gradient_reaches_parameters"),
     (WrongMarginal, "marginal_mixes_classes"),
     (MixedUpClasses, "samples_of_a_class"),
+    (WrongPosterior, "classify_is_bayes"),
+    (RandomStart, "initialise_reproducible"),
 ]
 
 

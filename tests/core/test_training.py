@@ -95,7 +95,9 @@ def test_likelihood_is_per_dimension() -> None:
     normal = genlab.build("density", "normal", DataSpec((3,), "vector"))
     x = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
     normal.fit(x, generator=torch.Generator())
-    loss = LikelihoodObjective()(normal, x, None, generator=torch.Generator())
+    loss = LikelihoodObjective(DataSpec((3,), "vector"))(
+        normal, x, None, generator=torch.Generator()
+    )
     covariance = torch.cov(x.T.double(), correction=0)
     exact = 0.5 * (math.log(2 * math.pi * math.e) + torch.logdet(covariance) / 3)
     assert float(loss) == pytest.approx(float(exact), abs=2e-3)

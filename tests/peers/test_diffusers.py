@@ -118,7 +118,7 @@ def test_ddim(schedule: str, prediction: str, eta: float, network: Network) -> N
     )  # fmt: skip
     scheduler.set_timesteps(50)
     times = times_of(scheduler)
-    torch.testing.assert_close(times.float(), DDIM().grid(50))  # the whole walk
+    torch.testing.assert_close(times.float(), DDIM().grid(50, Gaussian()))  # the whole walk
     want = theirs(scheduler, network, eta=eta, generator=torch.Generator().manual_seed(1))
     got = ours(DDIM(eta=eta), schedule, prediction, network, times)
     print(f"relative error {error(got, want):.1e}")
@@ -134,7 +134,7 @@ def test_dpmpp_2m(schedule: str, prediction: str, network: Network) -> None:
     )  # fmt: skip
     scheduler.set_timesteps(50)
     times = times_of(scheduler)
-    torch.testing.assert_close(times.float(), DPMpp2M().grid(50))
+    torch.testing.assert_close(times.float(), DPMpp2M().grid(50, Gaussian()))
     want = theirs(scheduler, network)
     got = ours(DPMpp2M(), schedule, prediction, network, times)
     print(f"relative error {error(got, want):.1e}")
@@ -142,7 +142,7 @@ def test_dpmpp_2m(schedule: str, prediction: str, network: Network) -> None:
 
 
 def test_cold_is_ddim(schedule: str, prediction: str, network: Network) -> None:
-    times = DDIM().grid(50).double()
+    times = DDIM().grid(50, Gaussian()).double()
     got = ours(Cold(), schedule, prediction, network, times)
     want = ours(DDIM(), schedule, prediction, network, times)
     print(f"relative error {error(got, want):.1e}")

@@ -80,7 +80,7 @@ def test_algorithm_2(second: bool, churn: Any, schedule: Any, steps: int) -> Non
 
     restorer = Known(degradation, estimate)
     sampler = (Heun if second else Euler)(**churn)
-    times = sampler.grid(steps)
+    times = sampler.grid(steps, degradation)
     x = torch.randn(16, 6, generator=torch.Generator().manual_seed(0))
     x_1 = degradation.degrade(torch.zeros(16, 6), torch.ones(16), x)
     generator = torch.Generator().manual_seed(1)

@@ -8,7 +8,23 @@ from collections.abc import Sequence
 
 import typer
 
-from genlab.cli import doctor, figures, listing, resume, run, sample, show
+from genlab.cli import (
+    check,
+    classify,
+    compare,
+    doctor,
+    evaluate,
+    figures,
+    interpolate,
+    judge,
+    listing,
+    new,
+    restore,
+    resume,
+    run,
+    sample,
+    show,
+)
 from genlab.errors import GenlabError, RequestError
 
 __all__ = ["app", "main"]
@@ -31,9 +47,17 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("resume")(resume.resume)
 app.command("sample")(sample.sample)
+app.command("restore")(restore.restore)
+app.command("interpolate")(interpolate.interpolate)
+app.command("classify")(classify.classify)
+app.command("evaluate")(evaluate.evaluate)
+app.command("judge")(judge.judge)
+app.command("compare")(compare.compare)
 app.command("figures")(figures.figures)
 app.command("list")(listing.listing)
 app.command("show")(show.show)
+app.command("check")(check.check)
+app.command("new")(new.new)
 app.command("doctor")(doctor.doctor)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -103,13 +103,7 @@ class RunDisplay:
 
     def summary(self, run: Run) -> None:
         """Print where everything lies, and the final numbers."""
-        numbers = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
-        for column in ("metric", "value", "real against real", "samples"):
-            numbers.add_column(column, justify="left" if column == "metric" else "right")
-        for record in run.metrics.get("metrics", []):
-            numbers.add_row(
-                record["name"], f"{record['value']:.4g}", f"{record['floor']:.4g}", str(record["n"])
-            )
+        numbers = numbers_table(run.metrics.get("metrics", []))
         places = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)
         for what, where in _places(run):
             places.add_row(Text(what, style="dim"), Text(where))
@@ -126,6 +120,17 @@ class RunDisplay:
                 (str(path), "cyan"),
             )
         )
+
+
+def numbers_table(records: Iterable[Mapping[str, Any]]) -> Table:
+    """Return measured numbers as a table, each beside its floor."""
+    numbers = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
+    for column in ("metric", "value", "real against real", "samples"):
+        numbers.add_column(column, justify="left" if column == "metric" else "right")
+    for record in records:
+        floor = f"{record['floor']:.4g}" if "floor" in record else ""
+        numbers.add_row(record["name"], f"{record['value']:.4g}", floor, str(record["n"]))
+    return numbers
 
 
 def _places(run: Run) -> list[tuple[str, str]]:

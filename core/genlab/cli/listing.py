@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
+from genlab.cli.components import RoleOrAll
 from genlab.cli.options import Json
 
 __all__ = ["listing"]
 
 
 def listing(
-    role: Annotated[
-        str | None, typer.Argument(help="degradation, backbone, sampler, density, dataset, ...")
-    ] = None,
+    role: RoleOrAll = None,
     as_json: Json = False,
 ) -> None:
     """List the components that are installed, and the experiments."""

@@ -23,6 +23,9 @@ def run(
         str | None,
         typer.Option(help="Without a degradation: a density of the data, instead of a diffusion."),
     ] = None,
+    classify: Annotated[
+        bool, typer.Option("--classify", help="A density learns to tell the classes apart, too.")
+    ] = False,
     dataset: Annotated[str | None, typer.Option(help="What to learn from.")] = None,
     data: Data = None,
     settings: Annotated[
@@ -49,7 +52,8 @@ def run(
     with display:
         done = api.run(
             experiment, degradation=degradation, backbone=backbone, sampler=sampler,
-            density=density, dataset=dataset, data=data, set=settings or (), minutes=minutes,
+            density=density, classify=classify, dataset=dataset, data=data, set=settings or (),
+            minutes=minutes,
             steps=steps, epochs=epochs, seed=seed, device=device, out=out, trackers=[display],
         )  # fmt: skip
     display.summary(done)

@@ -17,6 +17,13 @@ def sample(
     n: Annotated[int, typer.Option("-n", "--number", help="How many samples.")] = 64,
     steps: Annotated[int | None, typer.Option(help="Steps of a walk.")] = None,
     sampler: Annotated[str | None, typer.Option(help="How to walk back.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="A class by name or number, for runs that know classes.")
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option(help="Classifier-free guidance: 1 is none, more follows the label closer."),
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     out: Annotated[
@@ -31,6 +38,9 @@ def sample(
     if out is not None:
         check_output(out)
     opened = api.open_run(run, device=device)
-    file = out or opened.path / "samples" / f"sample-{n}-seed-{seed}.png"
-    write_output(opened, file, n, steps=steps, sampler=sampler, seed=seed)
+    of_class = "" if label is None else f"-{label}"
+    file = out or opened.path / "samples" / f"sample{of_class}-{n}-seed-{seed}.png"
+    write_output(
+        opened, file, n, steps=steps, sampler=sampler, label=label, guidance=guidance, seed=seed
+    )
     typer.echo(f"{n} samples: {file}")

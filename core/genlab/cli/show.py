@@ -1,29 +1,65 @@
-"""``genlab show``: one component, with its parameters."""
+"""``genlab show``: one component, with its parameters, and a degradation at work."""
 
 from __future__ import annotations
 
 import inspect
 import json
+import re
 import typing
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genlab.cli.options import Json
+from genlab.cli.components import Name, Role, Settings, build_parameters
+from genlab.cli.options import Data, Json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from genlab.protocols import Degradation
+    from genlab.registries import Entry
 
 __all__ = ["show"]
 
 
 def show(
-    role: Annotated[str, typer.Argument(help="degradation, backbone, sampler, ...")],
-    name: Annotated[str, typer.Argument(help="The component's name.")],
+    role: Role,
+    name: Name,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A .png, .svg or .pdf file for a strip of pictures of a degradation."),
+    ] = None,
+    settings: Settings = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="What the strip shows; digits or moons if left out.")
+    ] = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Show a component: what it is, its tags, and its parameters with their defaults."""
-    from genlab.config import parameters
+    """Show a component: what it is, its tags, and its parameters with their defaults.
+
+    With --out, a degradation is drawn at work: a few examples on their way from t = 0 to t = 1.
+    """
     from genlab.registries import registry
 
     entry = registry(role).entry(name)
+    _check_picture(entry, out, settings, dataset, data)
+    about = _about(entry)
+    if out is not None:
+        degradation = entry.load()(**build_parameters(entry.role, entry.load(), settings))
+        _draw(degradation, out, dataset, data)
+        about["preview"] = str(out)
+    if as_json:
+        typer.echo(json.dumps(about, indent=2, default=str))
+    else:
+        _print(about)
+
+
+def _about(entry: Entry) -> dict[str, Any]:
+    """Return everything that is known of a component, as plain values."""
+    from genlab.config import parameters
+
     component = entry.load()
     rows = [
         {"name": p.name, "type": _type(p.annotation), "description": p.description,
@@ -32,19 +68,71 @@ def show(
         for p in parameters(component)
     ]  # fmt: skip
     tags = getattr(component, "tags", None)
-    about = {
+    documentation = (inspect.getdoc(component) or "").partition("\nArgs:")[0].strip()
+    return {
         "role": entry.role,
         "name": entry.name,
         "package": f"{entry.package} {entry.version}",
         "class": entry.value,
         "tags": {k: _plain(v) for k, v in vars(tags).items()} if tags else {},
-        "documentation": (inspect.getdoc(component) or "").partition("\nArgs:")[0].strip(),
+        "documentation": documentation,
+        "reference": _reference(documentation),
         "parameters": rows,
     }
-    if as_json:
-        typer.echo(json.dumps(about, indent=2, default=str))
-    else:
-        _print(about)
+
+
+def _reference(documentation: str) -> str | None:
+    """Return what stands behind ``Source:`` in a docstring, to the end of its paragraph."""
+    found = re.search(r"\bSources?: (.+?)(?:\n\s*\n|\Z)", documentation, re.DOTALL)
+    return " ".join(found[1].split()).rstrip(".") if found else None
+
+
+def _prose(documentation: str) -> str:
+    """Join the lines of paragraphs, which a terminal breaks by itself, and drop the mark-up of roles."""
+    paragraphs = re.split(r"\n\s*\n", documentation)
+    flowing = [
+        p if re.search(r"^\s|^[.*]", p, re.MULTILINE) else " ".join(p.split()) for p in paragraphs
+    ]
+    return re.sub(r":\w+:`~?([^`]*)`", r"\1", "\n\n".join(flowing))
+
+
+def _check_picture(
+    entry: Entry,
+    out: Path | None,
+    settings: list[str] | None,
+    dataset: str | None,
+    data: Path | None,
+) -> None:
+    """Refuse what makes no picture."""
+    from genlab.errors import RequestError
+
+    if out is None and (settings or dataset or data):
+        raise RequestError("--set, --dataset and --data are about the picture: give --out too")
+    if out is not None and out.suffix not in (".png", ".svg", ".pdf"):
+        raise RequestError(f"--out names a .png, .svg or .pdf file, not {str(out)!r}")
+    if out is not None and entry.role != "degradation":
+        raise RequestError(f"only a degradation has a picture: leave --out away for a {entry.role}")
+
+
+def _draw(degradation: Degradation, out: Path, dataset: str | None, data: Path | None) -> None:
+    """Write a strip of examples at nine times; one draw of randomness serves all of them."""
+    import torch
+
+    from genlab.errors import RequestError
+    from genlab.figures.files import save_figure
+    from genlab.figures.forward import forward
+    from genlab.registries import build
+
+    name = dataset or ("digits" if "image" in degradation.tags.data else "moons")
+    examples = build("dataset", name)
+    if examples.spec.kind not in degradation.tags.data:
+        fitting = " or ".join(f"{kind}s" for kind in sorted(degradation.tags.data))
+        raise RequestError(f"{name!r} holds {examples.spec.kind}s, and this degrades {fitting}")
+    x_0, _ = examples.load("test", data).first(6 if examples.spec.kind == "image" else 1000)
+    times = torch.linspace(0, 1, 9).tolist()
+    z = degradation.draw(x_0, generator=torch.Generator().manual_seed(0))
+    x_t = [degradation.degrade(x_0, torch.full((len(x_0),), t), z) for t in times]
+    save_figure(forward(x_t, times, examples.spec, rows=6), out)
 
 
 def _plain(value: Any) -> Any:
@@ -77,15 +165,13 @@ def _limits(metadata: list[Any]) -> list[str]:
 
 
 def _print(about: dict[str, Any]) -> None:
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     console = Console()
     console.print(Text(f"{about['role']} {about['name']}", style="bold"), end="")
     console.print(Text(f"  {about['package']}  {about['class']}\n", style="dim"))
-    console.print(Text(about["documentation"] + "\n"))
+    console.print(Text(_prose(about["documentation"]) + "\n"))
     if about["tags"]:
         shown = [
             key if value is True else f"{key}: {_join(value)}"
@@ -93,9 +179,21 @@ def _print(about: dict[str, Any]) -> None:
             if value not in (False, None, [])
         ]
         console.print(Text(f"tags: {', '.join(shown)}\n"))
-    if not about["parameters"]:
+    if about["reference"]:
+        console.print(Text(f"reference: {about['reference']}\n"))
+    if about["parameters"]:
+        _print_parameters(console, about)
+    else:
         console.print("no parameters")
-        return
+    if "preview" in about:
+        console.print(Text(f"picture: {about['preview']}"), soft_wrap=True)
+
+
+def _print_parameters(console: Console, about: dict[str, Any]) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("parameter", "default", "type", "what it is"):
         table.add_column(column)

@@ -1,5 +1,6 @@
 """Evaluation: numbers about samples, each with everything that is needed to trust it."""
 
-from genlab.evaluation.measure import measure
+from genlab.evaluation.measure import measure, require_metric_fits
+from genlab.evaluation.restoration import psnr, ssim
 
-__all__ = ["measure"]
+__all__ = ["measure", "psnr", "require_metric_fits", "ssim"]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from genlab.generation.guidance import Guided
 from genlab.generation.prior import Prior
 from genlab.generation.walk import Bounded, Step, walk
 from genlab.protocols import DataSpec, Density, Sampler
@@ -23,16 +24,25 @@ class Model(abc.ABC):
     """Something that samples can be drawn from (abstract)."""
 
     spec: DataSpec
+    conditional: bool
+    """Whether it knows the classes of the data."""
 
     @abc.abstractmethod
     def sample(
-        self, n: int, *, seed: int, batch: int = 500, advance: Advance | None = None
+        self,
+        n: int,
+        *,
+        seed: int,
+        y: Tensor | None = None,
+        batch: int = 500,
+        advance: Advance | None = None,
     ) -> Tensor:
         """Draw samples.
 
         Args:
             n: How many.
             seed: The same seed gives the same samples on the same device.
+            y: Labels ``(n,)``, or None to draw from all the data.
             batch: How many are drawn at once; another batch gives other samples.
             advance: Is called with the number of samples drawn so far.
 
@@ -51,6 +61,8 @@ class DiffusionModel(Model):
         sampler: How to walk.
         steps: Steps of a walk.
         device: Where to compute.
+        conditional: Whether the restorer and the prior know the classes.
+        guidance: Scale of classifier-free guidance.
     """
 
     def __init__(
@@ -62,9 +74,23 @@ class DiffusionModel(Model):
         *,
         steps: int,
         device: torch.device,
+        conditional: bool = False,
+        guidance: float = 1.0,
     ) -> None:
         self.spec, self.restorer, self.prior = spec, restorer, prior
         self.sampler, self.steps, self.device = sampler, steps, device
+        self.conditional, self.guidance = conditional, guidance
+
+    def estimates(self, y: Tensor | None = None, guidance: float | None = None) -> Bounded:
+        """Return the restorer as a sampler sees it: in the range of the data, and guided.
+
+        Args:
+            y: Labels ``(B,)`` that the estimates follow, or None.
+            guidance: Scale of guidance; None: the model's own.
+        """
+        guided = Guided(self.restorer, self.guidance if guidance is None else guidance)
+        limit = 1.0 if self.spec.kind == "image" else None
+        return Bounded(guided, self.restorer.degradation, limit, y)
 
     def walk(
         self,
@@ -73,42 +99,59 @@ class DiffusionModel(Model):
         seed: int,
         steps: int | None = None,
         sampler: Sampler | None = None,
+        y: Tensor | None = None,
+        guidance: float | None = None,
     ) -> Iterator[Step]:
         """Walk ``n`` samples back from the prior and hand out every state."""
         generator = torch.Generator(self.device).manual_seed(seed)
-        x_1, z = self.prior.sample(n, generator=generator)
-        yield from walk(
-            Bounded(self.restorer, self.restorer.degradation, self._limit),
-            sampler or self.sampler,
-            x_1,
-            z,
-            steps or self.steps,
-            generator=generator,
+        y = None if y is None else y.to(self.device)
+        x_1, z = self.prior.sample(n, y, generator=generator)
+        yield from self.walk_from(
+            x_1, z, generator=generator, steps=steps, sampler=sampler, y=y, guidance=guidance
         )
+
+    def walk_from(
+        self,
+        x_t: Tensor,
+        z: Tensor | None,
+        *,
+        generator: torch.Generator,
+        start: float = 1.0,
+        steps: int | None = None,
+        sampler: Sampler | None = None,
+        y: Tensor | None = None,
+        guidance: float | None = None,
+    ) -> Iterator[Step]:
+        """Walk back from given states ``(B, *shape)`` at the time ``start``."""
+        yield from walk(
+            self.estimates(y, guidance), sampler or self.sampler, x_t, z, steps or self.steps,
+            generator=generator, start=start,
+        )  # fmt: skip
 
     def sample(
         self,
         n: int,
         *,
         seed: int,
+        y: Tensor | None = None,
         batch: int = 500,
         advance: Advance | None = None,
         steps: int | None = None,
         sampler: Sampler | None = None,
+        guidance: float | None = None,
     ) -> Tensor:
         """Draw samples; see :meth:`Model.sample`."""
         parts = []
         for part, start in enumerate(range(0, n, batch)):
             size = min(batch, n - start)
-            states = self.walk(size, seed=seed + _STRIDE * part, steps=steps, sampler=sampler)
-            parts.append(deque(states, maxlen=1).pop().x_t.cpu())
+            states = self.walk(
+                size, seed=seed + _STRIDE * part, steps=steps, sampler=sampler,
+                y=None if y is None else y[start : start + size], guidance=guidance,
+            )  # fmt: skip
+            parts.append(in_range(deque(states, maxlen=1).pop().x_t.cpu(), self.spec))
             if advance:
                 advance(start + size)
         return torch.cat(parts)
-
-    @property
-    def _limit(self) -> float | None:
-        return 1.0 if self.spec.kind == "image" else None
 
 
 class DensityModel(Model):
@@ -118,24 +161,41 @@ class DensityModel(Model):
         spec: What the data is.
         density: The density.
         device: Where to compute.
+        conditional: Whether the density knows the classes.
     """
 
-    def __init__(self, spec: DataSpec, density: Density, *, device: torch.device) -> None:
+    def __init__(
+        self, spec: DataSpec, density: Density, *, device: torch.device, conditional: bool = False
+    ) -> None:
         self.spec, self.density, self.device = spec, density, device
+        self.conditional = conditional
 
     @torch.no_grad()
     def sample(
-        self, n: int, *, seed: int, batch: int = 500, advance: Advance | None = None
+        self,
+        n: int,
+        *,
+        seed: int,
+        y: Tensor | None = None,
+        batch: int = 500,
+        advance: Advance | None = None,
     ) -> Tensor:
         """Draw samples; see :meth:`Model.sample`."""
         generator = torch.Generator(self.device).manual_seed(seed)
         parts = []
         for start in range(0, n, batch):
             size = min(batch, n - start)
-            parts.append(self.density.sample(size, generator=generator).cpu())
+            labels = None if y is None else y[start : start + size].to(self.device)
+            x = self.density.sample(size, labels, generator=generator).cpu()
+            parts.append(in_range(x, self.spec))
             if advance:
                 advance(start + size)
         return torch.cat(parts)
+
+
+def in_range(x: Tensor, spec: DataSpec) -> Tensor:
+    """Return data in the range that it can have: a walk may end a little outside."""
+    return x.clamp(-1, 1) if spec.kind == "image" else x
 
 
 _STRIDE = 7919  # distance between the seeds of two batches

@@ -22,11 +22,14 @@ class Prior:
     def __init__(self, degradation: Degradation, spec: DataSpec, density: Density | None) -> None:
         self.degradation, self.spec, self.density = degradation, spec, density
 
-    def sample(self, n: int, *, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+    def sample(
+        self, n: int, y: Tensor | None = None, *, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor | None]:
         """Draw ``n`` states.
 
         Args:
             n: How many.
+            y: Labels ``(n,)``, where the density knows classes, or None.
             generator: Source of randomness, on the device of the density.
 
         Returns:
@@ -35,7 +38,7 @@ class Prior:
         if self.density is None:
             c = torch.empty(n, 0, device=generator.device)
         else:
-            c = self.density.sample(n, generator=generator)
+            c = self.density.sample(n, y, generator=generator)
         x_1 = self.degradation.expand(c, self.spec.shape, generator=generator)
         if self.degradation.tags.additive:
             return x_1, None
@@ -74,4 +77,4 @@ def summary_spec(degradation: Degradation, spec: DataSpec) -> DataSpec:
     generator = torch.Generator().manual_seed(0)
     z = degradation.draw(probe, generator=generator)
     c = degradation.summarize(degradation.degrade(probe, torch.ones(2), z))
-    return DataSpec(tuple(c.shape[1:]), "vector")
+    return DataSpec(tuple(c.shape[1:]), "vector", spec.classes, spec.names)

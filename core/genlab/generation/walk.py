@@ -96,7 +96,7 @@ def walk(
     Yields:
         The state before every step, and at last the clean data at t = 0.
     """
-    times = sampler.grid(steps).to(x_t.device) * start
+    times = sampler.grid(steps, restorer.degradation).to(x_t.device) * start
     state = sampler.init(restorer, x_t, times[0].expand(len(x_t)), z, generator=generator)
     for t, s in pairwise(times):
         listening = _Listening(restorer)

@@ -12,14 +12,23 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-__all__ = ["DataSpec", "Dataset", "Examples", "Kind", "LazyImages", "PointSet", "Split"]
+__all__ = [
+    "DataSpec",
+    "Dataset",
+    "Examples",
+    "Kind",
+    "LazyImages",
+    "PointSet",
+    "Split",
+    "dequantise",
+]
 
 Kind = Literal["image", "vector"]
 Split = Literal["train", "test"]
@@ -34,16 +43,44 @@ class DataSpec:
         kind: ``"image"`` or ``"vector"``.
         classes: Number of classes; 0 when there are no labels.
         names: Names of the classes, in the order of their labels.
+        levels: Number of grey levels of an image: its values are the multiples of ``2 / (levels - 1)``
+            from -1 to 1.
     """
 
     shape: tuple[int, ...]
     kind: Kind
     classes: int = 0
     names: tuple[str, ...] = ()
+    levels: int = 256
+
+    @property
+    def level_width(self) -> float:
+        """Distance of two neighbouring grey levels."""
+        return 2 / (self.levels - 1)
 
     def unlabelled(self) -> DataSpec:
         """Return the same data without classes."""
-        return DataSpec(self.shape, self.kind)
+        return replace(self, classes=0, names=())
+
+
+def dequantise(x: Tensor, spec: DataSpec, *, generator: torch.Generator) -> Tensor:
+    r"""Make images continuous, so that they have a density.
+
+    .. math:: x' = x + w (u - 1/2), \qquad u \sim \mathcal{U}[0, 1), \quad w = 2 / (\text{levels} - 1)
+
+    The probability of the image is at least :math:`\exp \mathbb{E}_u \log p(x') \, w^D` (Uria, Murray &
+    Larochelle 2013, arXiv:1306.0186; Theis, van den Oord & Bethge 2016, arXiv:1511.01844). Vectors come
+    back as they are.
+
+    Args:
+        x: Data ``(B, *shape)``.
+        spec: What the data is.
+        generator: Source of randomness, on the device of ``x``.
+    """
+    if spec.kind != "image":
+        return x
+    u = torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+    return x + (u - 0.5) * spec.level_width
 
 
 class LazyImages:

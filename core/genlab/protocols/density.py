@@ -21,12 +21,14 @@ class DensityTags:
         fitted: Parameters come from ``fit`` (:class:`FittedDensity`) rather than from gradients.
         flow: ``encode`` and ``decode`` exist (:class:`Flow`).
         conditional: A density that was built with classes models each of them.
+        mixed_precision: Whether bf16 autocast speeds it up on hardware that has it.
         data: The kinds of data that fit.
     """
 
     fitted: bool = False
     flow: bool = False
     conditional: bool = False
+    mixed_precision: bool = False
     data: frozenset[Kind] = field(default_factory=lambda: frozenset[Kind]({"vector"}))
 
 
@@ -64,9 +66,31 @@ class Density(nn.Module, abc.ABC):
             Data ``(n, *shape)``.
         """
 
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return :meth:`log_prob`, so that a density trains as any module does."""
-        return self.log_prob(x, y)
+    @abc.abstractmethod
+    def joint_log_prob(self, x: Tensor) -> Tensor:
+        r"""Return :math:`\log p(x, y = k) = \log p(x \mid y = k) + \log p(y = k)` for every class k.
+
+        Args:
+            x: Data ``(B, *shape)``.
+
+        Returns:
+            ``(B, K)`` in nats, with K = 1 where the density has no classes.
+        """
+
+    def classify(self, x: Tensor) -> Tensor:
+        r"""Return log posteriors by Bayes' rule, :math:`\log p(y = k \mid x)`.
+
+        Args:
+            x: Data ``(B, *shape)``.
+
+        Returns:
+            ``(B, K)``.
+        """
+        return self.joint_log_prob(x).log_softmax(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return :meth:`joint_log_prob`, so that a density trains as any module does."""
+        return self.joint_log_prob(x)
 
 
 class FittedDensity(Density):
@@ -84,7 +108,21 @@ class FittedDensity(Density):
 
 
 class Flow(Density):
-    """A normalizing flow (abstract): a density with an invertible map to its latent space."""
+    """A normalizing flow (abstract): a density with an invertible map to its latent space.
+
+    Its parameters are learned by gradients, from the state that :meth:`initialise` leaves.
+    """
+
+    @abc.abstractmethod
+    def initialise(self, x: Tensor, *, generator: torch.Generator) -> None:
+        """Set the parameters that depend on data, such as the scales of activation normalisation.
+
+        Called once, before the first step of training and never after a checkpoint was read.
+
+        Args:
+            x: The first examples of the training data ``(N, *shape)``.
+            generator: Source of randomness, on the device of the parameters.
+        """
 
     @abc.abstractmethod
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:

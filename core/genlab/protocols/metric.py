@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
-from genlab.protocols.dataset import DataSpec, Examples, Kind
+from genlab.protocols.dataset import DataSpec, Examples, Kind, Split
 
-__all__ = ["Metric", "MetricTags"]
+__all__ = ["HasModes", "JudgedMetric", "Metric", "MetricTags", "TrainedJudge"]
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,40 @@ class MetricTags:
         labels: The metric needs labelled training data.
         data: The kinds of data that fit.
         features: In which features the distance is measured, as it is stored beside each number.
+        modes: The metric needs a data set that knows its modes (:class:`HasModes`). Its ``fit`` takes
+            that data set too, as the keyword ``dataset``.
+        at_least: Numbers from fewer samples are stored with a warning; 0: any number will do.
+        at_most: The metric looks at the first so many samples, which is then the N that is stored;
+            None: at all.
+        floor: What the test split is held against where real data takes the place of the samples: the
+            training split; or, for a metric that itself measures the way to the training split, the
+            other half of the test split.
     """
 
     labels: bool = False
     data: frozenset[Kind] = field(default_factory=lambda: frozenset[Kind]({"image", "vector"}))
     features: str = "data"
+    modes: bool = False
+    at_least: int = 0
+    at_most: int | None = None
+    floor: Split = "train"
+
+
+@runtime_checkable
+class HasModes(Protocol):
+    """A data set that is a mixture and knows its modes."""
+
+    @property
+    def means(self) -> Tensor:
+        """Means of the modes in the units of the data, ``(K, D)``."""
+
+    @property
+    def covs(self) -> Tensor:
+        """Covariances of the modes in the units of the data, ``(K, D, D)``."""
+
+    @property
+    def weights(self) -> Tensor:
+        """Weights of the modes, which sum to 1, ``(K,)``."""
 
 
 class Metric(abc.ABC):
@@ -58,4 +89,55 @@ class Metric(abc.ABC):
 
         Returns:
             Numbers by name.
+        """
+
+
+@dataclass(frozen=True)
+class TrainedJudge:
+    """A judge as it leaves its training.
+
+    Args:
+        data: The safetensors file.
+        record: What it is and how good it is, ``accuracy`` among it.
+        cache: Where metrics look for the judge of this data.
+    """
+
+    data: bytes
+    record: Mapping[str, Any]
+    cache: Path
+
+
+class JudgedMetric(Metric):
+    """A metric that looks at samples through a classifier, its judge, and can train one (abstract)."""
+
+    @classmethod
+    @abc.abstractmethod
+    def train_judge(
+        cls,
+        train: Examples,
+        test: Examples,
+        spec: DataSpec,
+        *,
+        dataset: str,
+        seed: int,
+        epochs: float | None,
+        minutes: float | None,
+        device: torch.device,
+        advance: Callable[[float], None],
+    ) -> TrainedJudge:
+        """Train a judge.
+
+        Args:
+            train: The training split.
+            test: The split that its accuracy is measured on.
+            spec: What the data is.
+            dataset: Name of the data set, for the record.
+            seed: Seed of the training.
+            epochs: Budget in passes over ``train``.
+            minutes: Budget in minutes. Without a budget the procedure has its own.
+            device: Where to train.
+            advance: Called with the share done.
+
+        Raises:
+            RequestError: The data has no labels.
         """

@@ -54,8 +54,16 @@ class Sampler(abc.ABC):
     tags: SamplerTags
 
     @abc.abstractmethod
-    def grid(self, steps: int) -> Tensor:
-        """Return the times of a walk: ``steps + 1`` strictly decreasing values from 1 to 0."""
+    def grid(self, steps: int, degradation: Degradation) -> Tensor:
+        """Return the times of a walk: ``steps + 1`` strictly decreasing values from 1 to 0.
+
+        Args:
+            steps: Number of steps.
+            degradation: What is walked back; times may follow its schedule.
+
+        Raises:
+            RequestError: The times need more than the degradation offers.
+        """
 
     @abc.abstractmethod
     def init(

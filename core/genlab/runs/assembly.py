@@ -16,6 +16,7 @@ import torch
 from genlab.config import (
     ComponentConfig,
     RunConfig,
+    TrainingConfig,
     check_names,
     check_parameters,
     merge,
@@ -31,6 +32,7 @@ from genlab.protocols import (
     Degradation,
     DegradationTags,
     Density,
+    DensityTags,
     Metric,
     Sampler,
 )
@@ -103,9 +105,11 @@ def resolve(tables: Mapping[str, Any]) -> tuple[RunConfig, Dataset]:
         base["sampler"] = tags.sampler or by_tag["sampler"]
         base["training"] |= {k: by_tag[k] for k in ("prediction", "loss", "terminal")}
     asked = given.get("training", {})
-    if isinstance(asked, Mapping) and any(asked.get(unit) is not None for unit in _BUDGETS):
-        base["training"] = {k: v for k, v in base["training"].items() if k not in _BUDGETS}
+    if isinstance(asked, Mapping):
+        base["training"] = _with_budget_of(base["training"], asked)
     whole = parse_config(merge(base, given))
+    if whole.training.conditional and not dataset.spec.classes:
+        raise RequestError(f"training.conditional: {chosen.name!r} has no labels to learn from")
     if not flow_alone:
         whole = _with_prior(whole, dataset.spec)
     return _with_all_parameters(whole), dataset
@@ -119,7 +123,7 @@ def assemble(config: RunConfig, spec: DataSpec) -> Parts:
     Raises:
         RequestError: Two components do not fit each other, or one does not fit the data.
     """
-    plain = spec.unlabelled()
+    known = spec if config.training.conditional else spec.unlabelled()
     metrics = {m.name: _build("metric", m) for m in config.metrics or ()}
     for name, metric in metrics.items():
         refuse_misfit("metric", name, metric.tags.data, spec)
@@ -132,8 +136,7 @@ def assemble(config: RunConfig, spec: DataSpec) -> Parts:
         if config.degradation is None or config.backbone is None or config.sampler is None:
             if config.density is None:
                 raise RequestError("a run needs a degradation with its partners, or a density")
-            density: Density = _build("density", config.density, plain)
-            refuse_misfit("density", config.density.name, density.tags.data, spec)
+            density: Density = _density("density", config.density, known)
             return Parts(spec, None, None, None, density, metrics)
         degradation: Degradation = _build("degradation", config.degradation)
         refuse_misfit("degradation", config.degradation.name, degradation.tags.data, spec)
@@ -141,11 +144,11 @@ def assemble(config: RunConfig, spec: DataSpec) -> Parts:
         refuse_sampler(config.sampler.name, sampler, config.degradation.name, degradation)
         backbone_class = registry("backbone").get(config.backbone.name)
         refuse_misfit("backbone", config.backbone.name, backbone_class.tags.data, spec)
-        backbone: Backbone = _build("backbone", config.backbone, plain)
+        backbone: Backbone = _build("backbone", config.backbone, known)
         restorer = Restorer(backbone, degradation, config.training.prediction or "x0")
         prior = None
         if config.prior is not None:
-            prior = _build("density", config.prior, summary_spec(degradation, spec))
+            prior = _density("prior", config.prior, summary_spec(degradation, known))
     return Parts(spec, restorer, sampler, prior, None, metrics)
 
 
@@ -164,6 +167,7 @@ def refuse_sampler(name: str, sampler: Sampler, other: str, degradation: Degrada
     """Refuse a sampler that needs more than the degradation offers, naming those that fit."""
     lacking = sorted(tag for tag in sampler.tags.needs if not getattr(degradation.tags, tag))
     if not lacking:
+        sampler.grid(2, degradation)  # its times may need more of the degradation, and say so now
         return
     fitting = [n for n in registry("sampler").names() if _walks(n, degradation)]
     raise RequestError(
@@ -206,6 +210,24 @@ def _build(role: str, component: ComponentConfig, *context: Any) -> Any:
         raise RequestError(f"the {role} {component.name!r} cannot be built: {error}") from error
 
 
+def _density(slot: str, component: ComponentConfig, spec: DataSpec) -> Density:
+    """Build a density, and refuse one that does not take this kind of data or its classes."""
+    tags: DensityTags = registry("density").get(component.name).tags
+    refuse_misfit("density", component.name, tags.data, spec)
+    if spec.classes and not tags.conditional:
+        fitting = [
+            name
+            for name in registry("density").names()
+            if registry("density").get(name).tags.conditional
+        ]
+        raise RequestError(
+            f"training.conditional: the {slot} {component.name!r} knows no classes. These do: "
+            f"{', '.join(fitting)}"
+        )
+    density: Density = _build("density", component, spec)
+    return density
+
+
 def _with_path(given: Mapping[str, Any]) -> ComponentConfig:
     """Fill the ``path`` of a data set that takes one with ``--data``."""
     chosen = parse_config({"dataset": given["dataset"]}).dataset
@@ -231,7 +253,24 @@ def _with_prior(config: RunConfig, spec: DataSpec) -> RunConfig:
             )
         return config
     prior = config.prior or ComponentConfig(name=degradation.tags.prior or defaults()["prior"])
-    return config.model_copy(update={"prior": prior})
+    if registry("density").get(prior.name).tags.fitted:
+        return config.model_copy(update={"prior": prior})
+    given = (
+        {}
+        if config.prior_training is None
+        else config.prior_training.model_dump(exclude_unset=True)
+    )
+    training = _with_budget_of(defaults()["prior_training"], given)
+    return config.model_copy(
+        update={"prior": prior, "prior_training": TrainingConfig.model_validate(training)}
+    )
+
+
+def _with_budget_of(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay settings of a training over others; a budget replaces the other one."""
+    if any(given.get(unit) is not None for unit in _BUDGETS):
+        base = {key: value for key, value in base.items() if key not in _BUDGETS}
+    return {**base, **given}
 
 
 def _usual_prior(given: Mapping[str, Any]) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import platform
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pluggy
@@ -18,13 +17,14 @@ from torch import nn
 
 from genlab.config import RunConfig
 from genlab.errors import RequestError
-from genlab.evaluation import measure
+from genlab.evaluation import measure, require_metric_fits
 from genlab.figures.files import figure_bytes
 from genlab.files import write_bytes
-from genlab.generation import DiffusionModel
+from genlab.generation import DensityModel, DiffusionModel
 from genlab.generation.prior import summaries
 from genlab.hooks import plugin_manager
-from genlab.protocols import Dataset, Examples, FittedDensity
+from genlab.protocols import Dataset, DataSpec, Density, Examples, FittedDensity, Flow
+from genlab.protocols.dataset import dequantise
 from genlab.runs.advice import Advice
 from genlab.runs.assembly import (
     Parts,
@@ -36,6 +36,8 @@ from genlab.runs.assembly import (
 )
 from genlab.runs.folder import RunFolder, free_folder, require_free
 from genlab.runs.history import HistoryWriter
+from genlab.runs.likelihood import likelihood_records
+from genlab.runs.output import npz_bytes
 from genlab.runs.page import write_page
 from genlab.runs.run import Run
 from genlab.training import (
@@ -141,6 +143,8 @@ class _Work:
         self.config, self.folder = config, folder
         self.device = pick_device(config.device)
         self.parts: Parts = assemble(config, dataset.spec)
+        for name, metric in self.parts.metrics.items():
+            require_metric_fits(name, metric, dataset.spec, dataset)
         self.train: Examples = dataset.load("train", data_root(config))
         self.test: Examples = dataset.load("test", data_root(config))
         self.trainer = self._trainer()
@@ -194,11 +198,19 @@ class _Work:
         restorer, config = self.parts.restorer, self.config.training
         if self.parts.density is not None and self.parts.density.tags.fitted:
             return None
-        objective: Objective = LikelihoodObjective()
-        mixed = False
         if restorer is not None:
-            objective = DiffusionObjective(restorer, config.loss or "l2", config.terminal or 0.0)
+            objective: Objective = DiffusionObjective(
+                restorer, config.loss or "l2", config.terminal or 0.0,
+                config.label_dropout if config.conditional else None,
+            )  # fmt: skip
             mixed = restorer.backbone.tags.mixed_precision
+        else:
+            assert self.parts.density is not None  # assemble() gives one or the other
+            objective = LikelihoodObjective(
+                self.parts.spec, likelihood=config.likelihood, cross_entropy=config.cross_entropy
+            )
+            mixed = self.parts.density.tags.mixed_precision
+            self._initialise(self.parts.density, self.train, self.parts.spec)
         if self.parts.spec.kind == "image":
             self.trained.to(memory_format=torch.channels_last)
         auto = bf16_is_faster(self.device, self.parts.spec.shape, mixed)
@@ -214,9 +226,38 @@ class _Work:
         generator = torch.Generator().manual_seed(self.config.seed)
         with self._stage("fitting the prior", 1):
             c, y = summaries(restorer.degradation, self.train, most=_MOST, generator=generator)
-            _fit(prior, c, y, generator)
+            if prior.tags.fitted:
+                cast(FittedDensity, prior).fit(c, y, generator=generator)
+        if not prior.tags.fitted:
+            self._train_prior(prior, Examples(c, y))
         tensors = {f"prior.{key}": value for key, value in prior.state_dict().items()}
         write_checkpoint(self.folder.prior_file, Checkpoint(tensors))
+
+    def _train_prior(self, prior: Density, examples: Examples) -> None:
+        """Train a prior by gradients, on what is left of the training data at t = 1."""
+        config = self.config.prior_training
+        assert config is not None  # resolve() fills it in for such a prior
+        spec = DataSpec(tuple(examples.x.shape[1:]), "vector", self.parts.spec.classes)
+        self._initialise(prior, examples, spec)
+        objective = LikelihoodObjective(
+            spec, likelihood=config.likelihood, cross_entropy=config.cross_entropy
+        )
+        trainer = Trainer(
+            prior, objective, examples, config, seed=self.config.seed, device=self.device
+        )
+        with self._stage("training the prior", 100) as advance:
+            trainer.run(lambda record: advance(round(100 * record["progress"])), lambda: None)
+        prior.load_state_dict(trainer.ema.module.state_dict())
+
+    def _initialise(self, density: Density, examples: Examples, spec: DataSpec) -> None:
+        """Set what a flow takes from data before the first step."""
+        if not density.tags.flow:
+            return
+        generator = torch.Generator().manual_seed(self.config.seed)
+        chosen = torch.randperm(len(examples), generator=generator)[:_FIRST]
+        x = examples.take(chosen.to(examples.device))[0].cpu()
+        flow = cast(Flow, density)
+        flow.initialise(dequantise(x, spec, generator=generator), generator=generator)
 
     def _train(self) -> None:
         trainer, hook = self.trainer, self.hooks.hook
@@ -254,29 +295,30 @@ class _Work:
         order = torch.randperm(len(self.train), generator=generator)[:_MOST]
         x, y = self.train.take(order)
         with self._stage("fitting the density", 1):
-            _fit(density, x, y, generator)
+            cast(FittedDensity, density).fit(x, y, generator=generator)
         tensors = {f"ema.{key}": value for key, value in density.state_dict().items()}
         write_checkpoint(self.folder.checkpoint_file, Checkpoint(tensors))
 
     def _sample(self, run: Run) -> torch.Tensor:
         sampling, model = self.config.sampling, run.model
+        y = run.labels(sampling.count, seed=self.config.seed)
         with self._stage("sampling", sampling.count) as advance:
             x = model.sample(
-                sampling.count, seed=self.config.seed, batch=sampling.batch, advance=advance
+                sampling.count, seed=self.config.seed, y=y, batch=sampling.batch, advance=advance
             )
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, x=x.numpy())
-        write_bytes(self.folder.samples_file, buffer.getvalue())
-        self.hooks.hook.samples_drawn(path=self.folder.path, x=x, y=None)
+        write_bytes(self.folder.samples_file, npz_bytes(x, y))
+        self.hooks.hook.samples_drawn(path=self.folder.path, x=x, y=y)
         return x
 
     def _measure(self, run: Run, x: torch.Tensor) -> None:
         records = []
+        if isinstance(run.model, DensityModel):
+            records += likelihood_records(run, seed=self.config.seed, ema=self.trainer is not None)
         with self._stage("measuring", len(self.parts.metrics)) as advance:
             for done, (name, metric) in enumerate(self.parts.metrics.items(), 1):
                 records += measure(
                     name, metric, x, self.train, self.test, self.parts.spec,
-                    seed=self.config.seed, ema=self.trainer is not None,
+                    seed=self.config.seed, ema=self.trainer is not None, dataset=run.dataset,
                 )  # fmt: skip
                 advance(done)
         found = {
@@ -321,13 +363,7 @@ class _Work:
 
 
 _MOST = 50_000  # examples that a density is fitted on at most
-
-
-def _fit(density: Any, x: torch.Tensor, y: torch.Tensor | None, generator: torch.Generator) -> None:
-    if not density.tags.fitted:
-        raise RequestError("a prior must be fitted at once: choose 'normal' or 'gmm'")
-    fitted: FittedDensity = density
-    fitted.fit(x, y, generator=generator)
+_FIRST = 2000  # examples that a flow is initialised with
 
 
 def device_name(device: torch.device) -> str:

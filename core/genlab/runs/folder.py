@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ class RunFolder:
     def write_config(self, config: RunConfig, spec: DataSpec, extra: Mapping[str, Any]) -> None:
         """Write ``run.toml``: the configuration, what the data is, and further tables."""
         data = {"shape": list(spec.shape), "kind": spec.kind, "classes": spec.classes,
-                "names": list(spec.names)}  # fmt: skip
+                "names": list(spec.names), "levels": spec.levels}  # fmt: skip
         write_text(self.config_file, tomli_w.dumps({**config.flat(), "spec": data, **extra}))
 
     def tables(self) -> dict[str, Any]:
@@ -103,8 +103,9 @@ class RunFolder:
         try:
             data = self.tables()["spec"]
             return DataSpec(
-                tuple(data["shape"]), data["kind"], data["classes"], tuple(data["names"])
-            )
+                tuple(data["shape"]), data["kind"], data["classes"], tuple(data["names"]),
+                data.get("levels", 256),
+            )  # fmt: skip
         except KeyError as error:
             raise RequestError(f"{self.config_file} lacks the entry {error} of [spec]") from None
 
@@ -126,10 +127,21 @@ class RunFolder:
         """Write the final numbers."""
         write_text(self.metrics_file, json.dumps(metrics, indent=2) + "\n")
 
+    def add_records(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Add measured numbers; one of the same name, N, sampler and steps gives way."""
+        metrics = self.metrics()
+        kept = {_identity(record): record for record in metrics.get("metrics", [])}
+        kept |= {_identity(record): record for record in records}
+        self.write_metrics({**metrics, "metrics": list(kept.values())})
+
     def keep_history_until(self, step: int) -> None:
         """Forget logged steps after ``step``, from which a training goes on."""
         kept = [json.dumps(line) + "\n" for line in self.history() if line["step"] <= step]
         write_text(self.history_file, "".join(kept))
+
+
+def _identity(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(record.get(key) for key in ("name", "n", "sampler", "sampling_steps"))
 
 
 def free_folder(parent: Path, stem: str) -> Path:

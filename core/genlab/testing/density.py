@@ -122,10 +122,12 @@ class _Case:
             cast(FittedDensity, density).fit(x, y, generator=seeded(1))
             return density.eval()
         generator = seeded(1)
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            density.train().log_prob(x[:64], None if y is None else y[:64])  # may set scales
+        with torch.no_grad():
+            if density.tags.flow:
+                cast(Flow, density).initialise(x, generator=generator)
             for p in density.parameters():
-                p.add_(0.1 * torch.randn(p.shape, generator=generator))
+                inputs = p[0].numel() if p.ndim > 1 else 1
+                p.add_(0.1 / math.sqrt(inputs) * torch.randn(p.shape, generator=generator))
         return density.eval()
 
 
@@ -141,7 +143,7 @@ def _data(spec: DataSpec, n: int = 300, seed: int = 0) -> tuple[Tensor, Tensor |
 
 
 def _log_prob_shape(case: _Case) -> None:
-    """log_prob gives one finite number per example, and forward() is log_prob."""
+    """log_prob gives one finite number per example, the sum of forward() over the classes."""
     for spec in case.specs:
         density = case.ready(spec)
         for n in (1, 4):
@@ -150,7 +152,11 @@ def _log_prob_shape(case: _Case) -> None:
             require(log_prob.shape == (n,), f"shape {tuple(log_prob.shape)}, not ({n},), {spec}")
             require(bool(log_prob.isfinite().all()), f"values not finite, {spec}")
             with torch.no_grad():
-                require_equal(density(x), log_prob, f"forward() against log_prob(), {spec}")
+                joint = density(x)
+            require(
+                joint.shape == (n, 1), f"joint shape {tuple(joint.shape)}, not ({n}, 1), {spec}"
+            )
+            require_close(joint.logsumexp(1), log_prob, 1e-4, f"the sum of forward(), {spec}")
 
 
 def _batch_independent(case: _Case) -> None:
@@ -262,7 +268,7 @@ def _gradient_reaches_parameters(case: _Case) -> None:
         density, (x, _) = case.ready(spec).train(), _data(spec, 64, seed=2)
         density.zero_grad()
         with torch.random.fork_rng(devices=[]):
-            density.log_prob(x).mean().backward()
+            density(x).logsumexp(1).mean().backward()
         unreached = [
             name
             for name, p in density.named_parameters()
@@ -279,6 +285,38 @@ def _marginal_mixes_classes(case: _Case) -> None:
         require(residual <= 1e-3, f"p(x) is off any mixture of p(x | y) by {residual:.2g}, {spec}")
         total = float(weights.sum())
         require(abs(total - 1) <= 0.01, f"the class weights sum to {total:.3f}, {spec}")
+
+
+def _classify_is_bayes(case: _Case) -> None:
+    """classify(x) and joint_log_prob(x) are what Bayes' rule makes of log_prob(x, y)."""
+    for spec in case.labelled:
+        density, x = case.ready(spec).double(), _data(spec, 30, seed=2)[0].double()
+        weights, _ = _class_weights(density, _data(spec)[0].double())
+        each = [_log_prob(density, x, torch.full((len(x),), k)) for k in range(3)]
+        want = torch.stack(each, 1) + weights.clamp_min(1e-12).log()
+        joint = _joint(density, x)
+        require(joint.shape == (len(x), 3), f"joint shape {tuple(joint.shape)}, {spec}")
+        usual = (
+            want > want.max(1, keepdim=True).values - 10
+        )  # what is rarer has no weight to compare
+        require_close(joint[usual], want[usual], 1e-2, f"joint_log_prob(), {spec}")
+        with torch.no_grad():
+            posterior = density.classify(x)
+        require_close(posterior.exp(), joint.softmax(1), 1e-6, f"classify(), {spec}")
+
+
+def _initialise_reproducible(case: _Case) -> None:
+    """initialise() with the same data and seed gives the same flow, and leaves the data alone."""
+    for spec in case.specs:
+        x, _ = _data(spec)
+        kept = x.clone()
+        flows = [cast(Flow, case.fresh(spec)) for _ in range(2)]
+        for flow in flows:
+            with global_rng_untouched("initialise()"):
+                flow.initialise(x, generator=seeded(1))
+        require(torch.equal(x, kept), f"initialise() writes into x, {spec}")
+        first, second = (_log_prob(flow.eval(), x[:8]) for flow in flows)
+        require_equal(first, second, f"two flows, {spec}")
 
 
 def _prior_is_frequency(case: _Case) -> None:
@@ -347,13 +385,18 @@ _ALWAYS = (
 )
 _ON_THE_PLANE = (_integrates_to_one, _samples_follow_log_prob)
 _FITTED = (_fit_reproducible, _fit_survives_poor_data)
-_CONDITIONAL = (_marginal_mixes_classes, _samples_of_a_class)
-_FLOW = (_flow_inverts, _flow_ladj_is_jacobian)
+_CONDITIONAL = (_marginal_mixes_classes, _samples_of_a_class, _classify_is_bayes)
+_FLOW = (_flow_inverts, _flow_ladj_is_jacobian, _initialise_reproducible)
 
 
 @torch.no_grad()
 def _log_prob(density: Density, x: Tensor, y: Tensor | None = None) -> Tensor:
     return density.log_prob(x.clone(), y)
+
+
+@torch.no_grad()
+def _joint(density: Density, x: Tensor) -> Tensor:
+    return density.joint_log_prob(x.clone())
 
 
 @torch.no_grad()

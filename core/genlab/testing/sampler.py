@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genlab.errors import RequestError
 from genlab.protocols import Degradation, DegradationTags, Sampler
 from genlab.testing.check import (
     Check,
@@ -52,9 +53,7 @@ def sampler_checks(
         degradations: See :func:`check_sampler`.
     """
     if degradations is None:
-        known = (CosineNoise(), Fade())
-        needs = instance.tags.needs
-        degradations = [d for d in known if all(getattr(d.tags, tag, False) for tag in needs)]
+        degradations = [d for d in (CosineNoise(), Fade()) if _fits(instance, d)]
     yield from bind(_CHECKS, _Case(instance, tuple(degradations)))
 
 
@@ -118,7 +117,8 @@ class _Case:
         return _Walk(self.sampler, restorer, x_t, state)
 
     def end(self, walk: _Walk, steps: int, time: float = 1.0) -> Tensor:
-        for t, s in pairwise(self.sampler.grid(steps) * time):
+        times = self.sampler.grid(steps, walk.restorer.degradation) * time
+        for t, s in pairwise(times):
             walk = walk.step(t, s)
         return walk.x_t
 
@@ -136,14 +136,16 @@ def _needs_are_tags(case: _Case) -> None:
 
 
 def _grid_from_one_to_zero(case: _Case) -> None:
-    """grid(steps) has steps + 1 strictly decreasing times from exactly 1 to exactly 0."""
-    for steps in (*_STEPS, case.sampler.tags.steps):
-        grid = case.sampler.grid(steps)
-        require(grid.shape == (steps + 1,), f"grid({steps}) has the shape {tuple(grid.shape)}")
-        ends = float(grid[0]), float(grid[-1])
-        require(ends == (1.0, 0.0), f"grid({steps}) goes from {ends[0]!r} to {ends[1]!r}")
-        rising = (grid.diff() >= 0).nonzero().flatten().tolist()
-        require(not rising, f"grid({steps}) does not fall after {rising[:1]}")
+    """grid(steps, degradation) has steps + 1 strictly decreasing times from exactly 1 to exactly 0."""
+    for degradation in case.degradations:
+        for steps in (*_STEPS, case.sampler.tags.steps):
+            grid = case.sampler.grid(steps, degradation)
+            name = f"grid({steps}), {_named(degradation)},"
+            require(grid.shape == (steps + 1,), f"{name} has the shape {tuple(grid.shape)}")
+            ends = float(grid[0]), float(grid[-1])
+            require(ends == (1.0, 0.0), f"{name} goes from {ends[0]!r} to {ends[1]!r}")
+            rising = (grid.diff() >= 0).nonzero().flatten().tolist()
+            require(not rising, f"{name} does not fall after {rising[:1]}")
 
 
 def _deterministic_given_state(case: _Case) -> None:
@@ -160,7 +162,7 @@ def _no_hidden_state(case: _Case) -> None:
     for degradation in case.degradations:
         alone = [case.end(case.start(degradation, _wrong, seed=seed), 5) for seed in (5, 11)]
         walks = [case.start(degradation, _wrong, seed=seed) for seed in (5, 11)]
-        for t, s in pairwise(case.sampler.grid(5)):
+        for t, s in pairwise(case.sampler.grid(5, degradation)):
             walks = [walk.step(t, s) for walk in walks]
         for walk, want in zip(walks, alone, strict=True):
             require_equal(walk.x_t, want, f"two interleaved walks, {_named(degradation)}")
@@ -212,7 +214,7 @@ def _shape_and_dtype_kept(case: _Case) -> None:
     for degradation in case.degradations:
         for dtype in (torch.float32, torch.float64):
             walk = case.start(degradation, _wrong, dtype=dtype)
-            for t, s in pairwise(case.sampler.grid(2)):
+            for t, s in pairwise(case.sampler.grid(2, degradation)):
                 walk = walk.step(t, s)
                 example = f"{_named(degradation)}, t = {float(t)}, s = {float(s)}"
                 require(walk.x_t.dtype == dtype, f"{walk.x_t.dtype} from {dtype}, {example}")
@@ -233,6 +235,17 @@ _CHECKS = (
     _finite,
     _shape_and_dtype_kept,
 )
+
+
+def _fits(sampler: Sampler, degradation: Degradation) -> bool:
+    """Whether the tags of the degradation suffice, for the grid of this instance, too."""
+    if not all(getattr(degradation.tags, tag, False) for tag in sampler.tags.needs):
+        return False
+    try:
+        sampler.grid(1, degradation)
+    except RequestError:
+        return False
+    return True
 
 
 def _wrong(x_t: Tensor, t: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from genlab.config import TrainingConfig
 from genlab.errors import RunError
 from genlab.protocols import Examples
+from genlab.training.augment import augment
 from genlab.training.budget import Budget
 from genlab.training.checkpoint import Checkpoint, optimiser_from_tensors, optimiser_to_tensors
 from genlab.training.ema import EMA
@@ -127,6 +128,8 @@ class Trainer:
         """
         for group in self.optimiser.param_groups:
             group["lr"] = rate
+        if self.config.shift or self.config.flip:
+            x = augment(x, shift=self.config.shift, flip=self.config.flip, generator=self.generator)
         loss = self.objective(self.network, x, y, generator=self.generator)
         self.optimiser.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Callable
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from genlab.protocols import DataSpec
+from genlab.protocols.dataset import dequantise
 from genlab.restorer import Restorer
 
 __all__ = ["DiffusionObjective", "LikelihoodObjective", "Objective"]
@@ -46,18 +49,27 @@ class DiffusionObjective(Objective):
     of the loss (Kingma et al. 2021, arXiv:2107.00630). A share of the batch may be drawn near t = 1,
     where a deterministic degradation asks the most of the restorer.
 
+    Some labels are hidden, so that the network learns to do without, too (Ho & Salimans 2022,
+    arXiv:2207.12598). A network that was built without classes looks at none.
+
     Args:
         restorer: Knows the degradation and the target.
         loss: ``"l2"`` or ``"l1"``.
         terminal: Share of the batch with t in [0.9, 1].
+        label_dropout: Share of the labels that are hidden; None where the network looks at none.
     """
 
     def __init__(
-        self, restorer: Restorer, loss: Literal["l1", "l2"], terminal: float = 0.0
+        self,
+        restorer: Restorer,
+        loss: Literal["l1", "l2"],
+        terminal: float = 0.0,
+        label_dropout: float | None = None,
     ) -> None:
         self.restorer = restorer
         self.loss = torch.nn.functional.l1_loss if loss == "l1" else torch.nn.functional.mse_loss
         self.terminal = terminal
+        self.label_dropout = label_dropout
 
     def times(self, n: int, *, generator: torch.Generator) -> Tensor:
         """Draw times ``(n,)``."""
@@ -84,14 +96,35 @@ class DiffusionObjective(Objective):
         z = self.restorer.degradation.draw(x, generator=generator)
         x_t = self.restorer.degradation.degrade(x, t, z)
         target = self.restorer.target(x, x_t, t, z)
+        if y is not None and self.label_dropout is not None:
+            hidden = torch.rand(len(y), generator=generator, device=y.device) < self.label_dropout
+            y = y.masked_fill(hidden, -1)
         return self.loss(network(self.restorer.scaled(x_t, t), t, y).float(), target)
 
 
 class LikelihoodObjective(Objective):
-    r"""Maximise the likelihood of a density, per dimension.
+    r"""Maximise the likelihood of a density, and tell its classes apart.
 
-    .. math:: \min_\theta -\frac{1}{D} \mathbb{E}_x \log p_\theta(x)
+    .. math:: \min_\theta \mathbb{E}_{x, y} \Bigl[ -\frac{\lambda}{D} \log p_\theta(x)
+        - \mu \log p_\theta(y \mid x) \Bigr]
+
+    With :math:`\mu = \lambda / D` this is the joint likelihood of data and label. An example whose label
+    is -1 (unknown) counts in the first term alone. Images are dequantised.
+
+    Source: Izmailov, Kirichenko, Finzi & Wilson 2020 (arXiv:1912.13025).
+
+    Args:
+        spec: What the data is.
+        likelihood: The weight :math:`\lambda`.
+        cross_entropy: The weight :math:`\mu`; None for :math:`\lambda / D`.
     """
+
+    def __init__(
+        self, spec: DataSpec, *, likelihood: float = 1.0, cross_entropy: float | None = None
+    ) -> None:
+        self.spec = spec
+        self.likelihood = likelihood / math.prod(spec.shape)
+        self.cross_entropy = self.likelihood if cross_entropy is None else cross_entropy
 
     def __call__(
         self,
@@ -101,5 +134,10 @@ class LikelihoodObjective(Objective):
         *,
         generator: torch.Generator,
     ) -> Tensor:
-        """Return the negative log-likelihood in nats per dimension, a scalar."""
-        return -network(x, y).mean() / x[0].numel()
+        """Return the loss of a batch, a scalar."""
+        joint = network(dequantise(x, self.spec, generator=generator)).float()
+        loss = -self.likelihood * joint.logsumexp(1).mean()
+        if y is None or joint.shape[1] == 1:
+            return loss
+        told = torch.nn.functional.cross_entropy(joint, y, ignore_index=-1, reduction="sum")
+        return loss + self.cross_entropy * told / len(y)

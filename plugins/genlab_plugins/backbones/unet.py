@@ -7,6 +7,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from genlab import Backbone, BackboneTags, DataSpec, RequestError
+from genlab_plugins.backbones.attention import attend
 from genlab_plugins.backbones.embedding import Condition
 
 __all__ = ["UNet"]
@@ -26,7 +27,8 @@ class UNet(Backbone):
         spec: The data: images of at least 4 x 4 pixels with any number of channels.
         channels: Channels of each level, from fine to coarse, each a multiple of 8.
         blocks: Residual blocks per level on each side.
-        patch: Side of the stem's patches in pixels. None: 1 below 16 pixels, 2 up to 32, 4 above.
+        patch: Side of the stem's patches in pixels. None: 1 below 16 pixels, and otherwise the smallest of
+            2, 4, 8, ... that leaves a grid of at most 16 x 16.
         attention: Whether the coarsest level has self-attention.
 
     Raises:
@@ -54,8 +56,7 @@ class UNet(Backbone):
             raise RequestError(
                 f"backbone.channels = {list(channels)}: every entry must be a multiple of {_GROUP}"
             )
-        side = max(spec.shape[1:])
-        self.patch = patch or (1 if side < 16 else 2 if side <= 32 else 4)
+        self.patch = patch or _usual_patch(max(spec.shape[1:]))
         self.multiple = self.patch * 2 ** (len(channels) - 1)
         features = 4 * channels[0]
         self.embedding = Condition(features, spec.classes)
@@ -95,6 +96,15 @@ class UNet(Backbone):
 
 
 _GROUP = 8  # channels per normalised group
+_GRID = 16  # places along the longer side that the stem leaves at most
+_HEAD = 32  # channels per attention head, or a few more
+
+
+def _usual_patch(side: int) -> int:
+    patch = 1 if side < _GRID else 2
+    while side > _GRID * patch:
+        patch *= 2
+    return patch
 
 
 class _Block(nn.Module):
@@ -124,7 +134,7 @@ class _Attention(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.heads = max(channels // 32, 1)
+        self.heads = next(n for n in range(max(channels // _HEAD, 1), 0, -1) if channels % n == 0)
         self.norm = nn.GroupNorm(channels // _GROUP, channels)
         self.qkv = nn.Linear(channels, 3 * channels)
         self.out = nn.Linear(channels, channels)
@@ -136,7 +146,7 @@ class _Attention(nn.Module):
         tokens = self.norm(x).flatten(2).mT
         split = (batch, height * width, self.heads, channels // self.heads)
         q, k, v = (part.reshape(split).transpose(1, 2) for part in self.qkv(tokens).chunk(3, -1))
-        mixed = nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+        mixed = attend(q, k, v).transpose(1, 2)
         out = self.out(mixed.reshape(batch, height * width, channels))
         mixed_in: Tensor = x + out.mT.reshape(batch, channels, height, width)
         return mixed_in

@@ -24,7 +24,7 @@ class Digits(Dataset):
     """
 
     def __init__(self) -> None:
-        self.spec = DataSpec((1, 8, 8), "image", 10, tuple("0123456789"))
+        self.spec = DataSpec((1, 8, 8), "image", 10, tuple("0123456789"), levels=17)
 
     def load(self, split: Split, root: Path | None = None) -> Examples:
         """Load a split; nothing is read from ``root``."""

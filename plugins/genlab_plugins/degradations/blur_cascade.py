@@ -44,7 +44,8 @@ class BlurCascade(Degradation):
 
     Source: Bansal et al. 2022 (arXiv:2208.09392). Their MNIST setting is ``steps=20, size=11, sigma=7,
     boundary="circular"``, which leaves little but the mean; for CIFAR-10 it is ``steps=50, size=11,
-    sigma=0.36, growth=0.01``.
+    sigma=0.35, growth=0.01``, where it reflects without repeating the edge pixel, so that ours is near it and
+    not the same.
 
     Args:
         steps: Number T of kernels.

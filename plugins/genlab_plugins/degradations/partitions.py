@@ -53,7 +53,8 @@ def cross_fade(x: Tensor, t: Tensor, side: int, rule: Rule) -> Tensor:
     k = place.long().clamp(max=max(len(rows) - 2, 0))
     after = (k + 1).clamp(max=len(rows) - 1)
     now, then = (rows[i][:, None] @ x @ columns[i][:, None] for i in (k, after))
-    x_t = torch.lerp(now, then, (place - k).to(x.dtype).reshape(-1, 1, 1, 1))
+    share = (place - k).to(x.dtype).reshape(-1, 1, 1, 1)
+    x_t = torch.lerp(now.to(x.dtype), then.to(x.dtype), share)
     return torch.where(t.reshape(-1, 1, 1, 1) == 0, x, x_t)  # also with products of low precision
 
 

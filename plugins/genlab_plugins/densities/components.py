@@ -62,6 +62,18 @@ class GaussianComponents(nn.Module):
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return log densities ``(B,)`` of ``x`` ``(B, D)``, given the classes ``y`` if any."""
+        total: Tensor = (self._each(x) + self._logits(y)).logsumexp(1)
+        return total
+
+    def joint_log_prob(self, x: Tensor, classes: int) -> Tensor:
+        """Return ``log p(x, y = k)`` for every class, ``(B, classes)``."""
+        weighted = (self._each(x) + self._logits(None))[:, None]
+        own = self.owners == torch.arange(classes, device=x.device)[:, None]
+        joint: Tensor = weighted.where(own, -torch.inf).logsumexp(2)
+        return joint
+
+    def _each(self, x: Tensor) -> Tensor:
+        """Return the log densities of ``x`` under every component, ``(B, K)``."""
         u = ((x - self.shift) / self.scale)[:, None] - self.means
         solved = torch.linalg.solve_triangular(
             self.factors, u.transpose(0, 1).mT, upper=False
@@ -69,9 +81,9 @@ class GaussianComponents(nn.Module):
         distance = solved.sum(1).T
         log_det = self.factors.diagonal(dim1=1, dim2=2).log().sum(1)
         features = x.shape[1]
-        each = -0.5 * (distance + features * math.log(2 * math.pi)) - log_det
-        total: Tensor = (each + self._logits(y)).logsumexp(1) - self.scale.log().sum()
-        return total
+        constant = 0.5 * features * math.log(2 * math.pi) + self.scale.log().sum()
+        each: Tensor = -0.5 * distance - log_det - constant
+        return each
 
     def sample(self, n: int, y: Tensor | None = None, *, generator: torch.Generator) -> Tensor:
         """Draw ``(n, D)``, of the classes ``y`` ``(n,)`` if given."""

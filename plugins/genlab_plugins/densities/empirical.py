@@ -65,13 +65,17 @@ class Empirical(FittedDensity):
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return log densities ``(B,)`` in nats."""
-        u, v = x.flatten(1) / self.scale, self.examples / self.scale
-        distance = torch.cdist(u, v, compute_mode="donot_use_mm_for_euclid_dist").square()
+        each = self._each(x)
         if y is not None:
-            distance = distance.where(self._fitting(y), torch.inf)
-        counts = torch.isfinite(distance).sum(1).clamp_min(1)
-        constant = self.scale.log().sum() + 0.5 * len(self.scale) * math.log(2 * math.pi)
-        return (-0.5 * distance).logsumexp(1) - counts.log() - constant
+            each = each.where(self._fitting(y), -torch.inf)
+        counts = torch.isfinite(each).sum(1).clamp_min(1)
+        return each.logsumexp(1) - counts.log()
+
+    def joint_log_prob(self, x: Tensor) -> Tensor:
+        """Return ``log p(x, y = k)`` for every class, ``(B, K)``."""
+        own = self.labels == torch.arange(max(self.classes, 1), device=x.device)[:, None]
+        joint = self._each(x)[:, None].where(own, -torch.inf).logsumexp(2)
+        return joint - math.log(len(self.examples))
 
     def sample(self, n: int, y: Tensor | None = None, *, generator: torch.Generator) -> Tensor:
         """Draw ``(n, *shape)``."""
@@ -82,6 +86,13 @@ class Empirical(FittedDensity):
             k = torch.multinomial(self._fitting(y).float(), 1, generator=generator)[:, 0]
         w = torch.randn(n, len(self.scale), generator=generator, device=device)
         return (self.examples[k] + self.scale * w.to(self.scale)).reshape(n, *self.shape)
+
+    def _each(self, x: Tensor) -> Tensor:
+        """Return the log densities of ``x`` under the kernel of every example, ``(B, N)``."""
+        u, v = x.flatten(1) / self.scale, self.examples / self.scale
+        distance = torch.cdist(u, v, compute_mode="donot_use_mm_for_euclid_dist").square()
+        constant = self.scale.log().sum() + 0.5 * len(self.scale) * math.log(2 * math.pi)
+        return -0.5 * distance - constant
 
     def _fitting(self, y: Tensor) -> Tensor:
         """Return which example ``(B, N)`` has the label asked for; -1 takes any."""

@@ -82,6 +82,10 @@ class GMM(FittedDensity):
         """Return log densities ``(B,)`` in nats."""
         return self.components.log_prob(x.flatten(1), y)
 
+    def joint_log_prob(self, x: Tensor) -> Tensor:
+        """Return ``log p(x, y = k)`` for every class, ``(B, K)``."""
+        return self.components.joint_log_prob(x.flatten(1), max(self.classes, 1))
+
     def sample(self, n: int, y: Tensor | None = None, *, generator: torch.Generator) -> Tensor:
         """Draw ``(n, *shape)``."""
         return self.components.sample(n, y, generator=generator).reshape(n, *self.shape)

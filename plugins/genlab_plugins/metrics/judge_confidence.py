@@ -1,26 +1,27 @@
-"""How sure a classifier of real data is about samples."""
+"""How sure the judge is about samples."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, final
 
-import numpy as np
 import torch
-from pydantic import PositiveInt
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 from torch import Tensor
 
-from genlab import DataSpec, Examples, Metric, MetricTags
+from genlab import DataSpec, Examples, MetricTags
+from genlab.protocols.metric import JudgedMetric, TrainedJudge
+from genlab_plugins.metrics.judge import PROCEDURE
+from genlab_plugins.metrics.judge_finding import cached_file, find_judge
+from genlab_plugins.metrics.judge_training import train_judge
 
-__all__ = ["JudgeConfidence"]
+__all__ = ["JudgeConfidence", "confidence"]
 
 
-class JudgeConfidence(Metric):
-    r"""Mean top probability of a classifier, and how evenly it finds the classes.
+@final
+class JudgeConfidence(JudgedMetric):
+    r"""Mean top probability of the judge, and how evenly it finds the classes.
 
     With the judge's probabilities :math:`p(y | x)`:
 
@@ -28,37 +29,56 @@ class JudgeConfidence(Metric):
     * ``classes``: the number of classes found,
     * ``imbalance``: :math:`KL(p(y) \| U)` of the classes found, in nats; 0 when all are as frequent.
 
-    The judge is scikit-learn's support vector machine with calibrated probabilities, trained on the
-    training split.
-
     Args:
-        examples: At most this many training examples are used.
+        judge: A file that ``genlab judge`` wrote; None: the judge of the data.
     """
 
-    tags = MetricTags(labels=True, features="SVC on pixels")
+    tags = MetricTags(labels=True, data=frozenset({"image"}), features=f"{PROCEDURE}, classes")
 
-    def __init__(self, *, examples: PositiveInt = 5000) -> None:
-        self.examples = examples
+    def __init__(self, *, judge: str | None = None) -> None:
+        self.judge = judge
 
     def fit(self, train: Examples, spec: DataSpec, *, seed: int) -> Any:
-        """Train the judge."""
-        generator = torch.Generator().manual_seed(seed)
-        chosen = torch.randperm(len(train), generator=generator)[: self.examples]
-        x, y = train.take(chosen.to(train.device))
-        if y is None:
-            raise ValueError("the metric 'judge-confidence' needs labels")
-        machine = make_pipeline(StandardScaler(with_std=False), SVC(C=10.0, gamma="scale"))
-        judge = CalibratedClassifierCV(machine, ensemble=False, cv=3)
-        return judge.fit(x.flatten(1).cpu().numpy(), y.cpu().numpy()), spec.classes
+        """Return the judge."""
+        return find_judge(train, spec, file=self.judge)
 
     def score(self, fitted: Any, x: Tensor, real: Tensor) -> dict[str, float]:
         """Return confidence, classes and imbalance of the samples."""
-        judge, classes = fitted
-        probabilities = judge.predict_proba(x.flatten(1).numpy())
-        share = np.bincount(probabilities.argmax(1), minlength=classes) / len(x)
-        found = share[share > 0]
-        return {
-            "confidence": float(probabilities.max(1).mean()),
-            "classes": float(len(found)),
-            "imbalance": float((found * np.log(found)).sum() + math.log(classes)),
-        }
+        return confidence(fitted.look(x).probabilities)
+
+    @classmethod
+    def train_judge(
+        cls,
+        train: Examples,
+        test: Examples,
+        spec: DataSpec,
+        *,
+        dataset: str,
+        seed: int,
+        epochs: float | None,
+        minutes: float | None,
+        device: torch.device,
+        advance: Callable[[float], None],
+    ) -> TrainedJudge:
+        """Train a judge by the one procedure there is."""
+        judge = train_judge(
+            train, test, spec, dataset=dataset, seed=seed, epochs=epochs, minutes=minutes,
+            device=device, advance=advance,
+        )  # fmt: skip
+        cache = cached_file(judge.record.fingerprint)
+        return TrainedJudge(judge.to_bytes(), asdict(judge.record), cache)
+
+
+def confidence(probabilities: Tensor) -> dict[str, float]:
+    """Return confidence, classes found and their imbalance.
+
+    Args:
+        probabilities: Of each class for each sample ``(N, K)``.
+    """
+    top, classes = probabilities.double().max(1)
+    share = torch.bincount(classes, minlength=probabilities.shape[1]).double() / len(classes)
+    return {
+        "confidence": float(top.mean()),
+        "classes": float((share > 0).sum()),
+        "imbalance": float(torch.xlogy(share, share).sum()) + math.log(len(share)),
+    }

@@ -2,17 +2,17 @@ r"""Cold sampling, algorithm 2 of Cold Diffusion."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from genlab import Sampler, SamplerTags, explain
+from genlab import SamplerTags, explain
 from genlab.protocols import Restores
-from genlab_plugins.samplers.grids import Grid, times
+from genlab_plugins.samplers.grids import Grid
+from genlab_plugins.samplers.walks import DrawWalk
 
 __all__ = ["Cold"]
 
 
-class Cold(Sampler):
+class Cold(DrawWalk):
     r"""The improved cold sampler, for any degradation.
 
     .. math:: x_s = x_t - D(\hat x_0, t; z) + D(\hat x_0, s; z)
@@ -23,29 +23,14 @@ class Cold(Sampler):
     Source: Bansal et al. 2022 (arXiv:2208.09392), algorithm 2.
 
     Args:
-        grid: Times of the walk: ``"uniform"``, ``"quadratic"`` or ``"cosine"``.
+        grid: Times of the walk: ``"uniform"``, ``"quadratic"``, ``"cosine"`` or, on a Gaussian
+            degradation, ``"karras"`` or ``"log-snr"``.
     """
 
     tags = SamplerTags(steps=20)
 
     def __init__(self, *, grid: Grid = "uniform") -> None:
         self.spacing = grid
-
-    def grid(self, steps: int) -> Tensor:
-        """Return the times of the grid that was asked for."""
-        return times(self.spacing, steps)
-
-    def init(
-        self,
-        restorer: Restores,
-        x_t: Tensor,
-        t: Tensor,
-        z: Tensor | None,
-        *,
-        generator: torch.Generator,
-    ) -> Tensor | None:
-        """Return the draw of each trajectory."""
-        return z
 
     def step(
         self, restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor, state: Tensor | None

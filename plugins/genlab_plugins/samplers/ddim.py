@@ -11,13 +11,13 @@ from torch import Tensor
 from genlab import SamplerTags
 from genlab.protocols import Restores
 from genlab_plugins.samplers.gaussian_posterior import add_noise, amplitudes, backward_step
-from genlab_plugins.samplers.gaussian_walk import GaussianWalk
 from genlab_plugins.samplers.grids import Grid
+from genlab_plugins.samplers.walks import GeneratorWalk
 
 __all__ = ["DDIM"]
 
 
-class DDIM(GaussianWalk):
+class DDIM(GeneratorWalk):
     r"""Denoising diffusion implicit models.
 
     With :math:`\hat z = (x_t - \alpha_t \hat x_0) / \sigma_t` and the deviation
@@ -30,7 +30,8 @@ class DDIM(GaussianWalk):
 
     Args:
         eta: Share of fresh noise: 0 is deterministic, 1 is ancestral sampling.
-        grid: Times of the walk: ``"uniform"``, ``"quadratic"`` or ``"cosine"``.
+        grid: Times of the walk: ``"uniform"``, ``"quadratic"``, ``"cosine"``, ``"karras"`` or
+            ``"log-snr"``.
     """
 
     tags = SamplerTags(needs=frozenset({"gaussian"}), steps=50)

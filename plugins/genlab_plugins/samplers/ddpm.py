@@ -10,13 +10,13 @@ from torch import Tensor
 from genlab import SamplerTags
 from genlab.protocols import Restores
 from genlab_plugins.samplers.gaussian_posterior import add_noise, amplitudes, backward_step
-from genlab_plugins.samplers.gaussian_walk import GaussianWalk
 from genlab_plugins.samplers.grids import Grid
+from genlab_plugins.samplers.walks import GeneratorWalk
 
 __all__ = ["DDPM"]
 
 
-class DDPM(GaussianWalk):
+class DDPM(GeneratorWalk):
     r"""Denoising diffusion probabilistic models.
 
     .. math:: x_s = \tilde\mu(x_t, \hat x_0) + \tau w, \qquad
@@ -30,7 +30,8 @@ class DDPM(GaussianWalk):
 
     Args:
         variance: ``"small"`` (:math:`\tilde\beta_t`) or ``"large"`` (:math:`\beta_t`).
-        grid: Times of the walk: ``"uniform"``, ``"quadratic"`` or ``"cosine"``.
+        grid: Times of the walk: ``"uniform"``, ``"quadratic"``, ``"cosine"``, ``"karras"`` or
+            ``"log-snr"``.
     """
 
     tags = SamplerTags(needs=frozenset({"gaussian"}), steps=250)

@@ -7,11 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genlab import Sampler, SamplerTags
+from genlab import SamplerTags
 from genlab.protocols import Restores
 from genlab.protocols.degradation import right_expand
 from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step
-from genlab_plugins.samplers.grids import Grid, times
+from genlab_plugins.samplers.grids import Grid
+from genlab_plugins.samplers.walks import GridWalk
 
 __all__ = ["DPMpp2M"]
 
@@ -23,7 +24,7 @@ class _Last(NamedTuple):
     h: Tensor
 
 
-class DPMpp2M(Sampler):
+class DPMpp2M(GridWalk):
     r"""DPM-Solver++(2M), of second order with one estimate per step.
 
     With :math:`\lambda_t = \log(\alpha_t / \sigma_t)`, the step :math:`h = \lambda_s - \lambda_t`, and the
@@ -39,17 +40,14 @@ class DPMpp2M(Sampler):
     Source: Lu et al. 2022 (arXiv:2211.01095), algorithm 2.
 
     Args:
-        grid: Times of the walk: ``"uniform"``, ``"quadratic"`` or ``"cosine"``.
+        grid: Times of the walk: ``"uniform"``, ``"quadratic"``, ``"cosine"``, ``"karras"`` or
+            ``"log-snr"``.
     """
 
     tags = SamplerTags(needs=frozenset({"gaussian"}), steps=20)
 
     def __init__(self, *, grid: Grid = "uniform") -> None:
         self.spacing = grid
-
-    def grid(self, steps: int) -> Tensor:
-        """Return the times of the grid that was asked for."""
-        return times(self.spacing, steps)
 
     def init(
         self,

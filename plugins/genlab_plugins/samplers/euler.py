@@ -10,13 +10,13 @@ from genlab import SamplerTags
 from genlab.protocols import Restores
 from genlab_plugins.samplers.churn import Churn
 from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step
-from genlab_plugins.samplers.gaussian_walk import GaussianWalk
 from genlab_plugins.samplers.grids import Grid
+from genlab_plugins.samplers.walks import GeneratorWalk
 
 __all__ = ["Euler"]
 
 
-class Euler(GaussianWalk):
+class Euler(GeneratorWalk):
     r"""Euler's method with churn, of first order.
 
     With :math:`u = x_t / \alpha_t` and :math:`r_t = \sigma_t / \alpha_t`, churned to :math:`\hat u` and
@@ -36,7 +36,8 @@ class Euler(GaussianWalk):
         s_tmin: Smallest noise-to-signal ratio at which noise is added.
         s_tmax: Largest noise-to-signal ratio at which noise is added; None is no limit.
         s_noise: Amplitude of the added noise.
-        grid: Times of the walk: ``"uniform"``, ``"quadratic"`` or ``"cosine"``.
+        grid: Times of the walk: ``"uniform"``, ``"quadratic"``, ``"cosine"``, ``"karras"`` or
+            ``"log-snr"``.
     """
 
     tags = SamplerTags(needs=frozenset({"gaussian"}), steps=50)

@@ -1,19 +1,25 @@
 r"""Time grids of a walk: strictly decreasing from 1 to 0.
 
-The grids of :func:`times` are functions of time alone. Those of :func:`log_snr` and :func:`karras` are
-even in how noisy the data is, and so are functions of a Gaussian degradation: they find the times by
-bisection on its log signal-to-noise ratio, which falls strictly with t.
+``"uniform"``, ``"quadratic"`` and ``"cosine"`` are functions of time alone and fit every degradation.
+``"karras"`` and ``"log-snr"`` are even in how noisy the data is, and so need a Gaussian degradation. Of
+its noise-to-signal ratio :math:`r_t = \sigma_t / \alpha_t` they cover
+
+.. math:: r_{min} = 0.002 \min(1, r_{max}), \qquad r_{max} = \min(80, r_1),
+
+the paper's range for data in about [-1, 1]: beyond it no step would change anything. From 1 to the
+second time and from :math:`r_{min}` to 0 the walk goes in one step each. Times are found by bisection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+import math
+from collections.abc import Callable, Mapping
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
 
-from genlab import GaussianDegradation
+from genlab import Degradation, GaussianDegradation, RequestError
 
 __all__ = [
     "Grid",
@@ -27,21 +33,33 @@ __all__ = [
     "uniform",
 ]
 
-Grid = Literal["uniform", "quadratic", "cosine"]
-"""The names of the grids that are functions of time alone."""
+Grid = Literal["uniform", "quadratic", "cosine", "karras", "log-snr"]
+"""The names of the grids."""
 
 
-def times(name: Grid, steps: int) -> Tensor:
+def times(name: Grid, steps: int, degradation: Degradation) -> Tensor:
     """Return the grid of a name.
 
     Args:
-        name: ``"uniform"``, ``"quadratic"`` (denser near 0) or ``"cosine"`` (denser at both ends).
+        name: ``"uniform"``, ``"quadratic"`` (denser near 0), ``"cosine"`` (denser at both ends),
+            ``"karras"`` or ``"log-snr"`` (even in the noise).
         steps: Number of steps.
+        degradation: What is walked back.
 
     Returns:
         ``steps + 1`` times, float32.
+
+    Raises:
+        RequestError: The grid needs a Gaussian degradation, and this one is not.
     """
-    return _GRIDS[name](steps)
+    if name in _OF_TIME:
+        return _OF_TIME[name](steps)
+    if not degradation.tags.gaussian:
+        raise RequestError(
+            f"the grid {name!r} needs a degradation that is gaussian, and "
+            f"{type(degradation).__name__} is not. These grids fit it: {', '.join(_OF_TIME)}"
+        )
+    return _OF_NOISE[name](cast(GaussianDegradation, degradation), steps).float()
 
 
 def uniform(steps: int) -> Tensor:
@@ -72,35 +90,25 @@ def cosine(steps: int) -> Tensor:
     return times.float()
 
 
-_GRIDS: dict[Grid, Callable[[int], Tensor]] = {
-    "uniform": uniform,
-    "quadratic": quadratic,
-    "cosine": cosine,
-}
-
-
-def log_snr(degradation: GaussianDegradation, steps: int, *, clean: float = 1e-3) -> Tensor:
+def log_snr(degradation: GaussianDegradation, steps: int) -> Tensor:
     r"""Return times even in :math:`\log(\alpha_t^2 / \sigma_t^2)`, and 0 at last.
 
     Source: Lu et al. 2022 (arXiv:2206.00927), section 3.4.
 
     Args:
         degradation: Its log signal-to-noise ratio is used.
-        steps: Number of steps, the last of which goes from ``clean`` to 0.
-        clean: The last time before 0, where the ratio is still finite.
+        steps: Number of steps.
 
     Returns:
         ``steps + 1`` times, float64.
     """
-    first, last = _ends(degradation, clean)
+    noisiest, cleanest = _ends(degradation)
     ramp = torch.linspace(1, 0, steps, dtype=torch.float64)
-    return _closed(time_at(degradation, last + ramp * (first - last)))
+    return _closed(time_at(degradation, cleanest + ramp * (noisiest - cleanest)))
 
 
-def karras(
-    degradation: GaussianDegradation, steps: int, rho: float = 7.0, *, clean: float = 1e-3
-) -> Tensor:
-    r"""Return times whose noise-to-signal ratios :math:`r = \sigma_t / \alpha_t` are those of EDM.
+def karras(degradation: GaussianDegradation, steps: int, rho: float = 7.0) -> Tensor:
+    r"""Return times whose noise-to-signal ratios are those of EDM.
 
     .. math:: r_i = \bigl(r_{max}^{1 / \rho} + \tfrac{i}{n - 1}
         (r_{min}^{1 / \rho} - r_{max}^{1 / \rho})\bigr)^\rho, \qquad r_n = 0
@@ -109,15 +117,13 @@ def karras(
 
     Args:
         degradation: Its ratio is used.
-        steps: Number n of steps, the last of which goes from ``clean`` to 0.
+        steps: Number n of steps.
         rho: The larger, the denser near 0.
-        clean: The last time before 0, whose ratio is :math:`r_{min}`.
 
     Returns:
         ``steps + 1`` times, float64.
     """
-    first, last = _ends(degradation, clean)
-    most, least = (-first / 2 / rho).exp(), (-last / 2 / rho).exp()
+    most, least = (math.exp(-end / 2 / rho) for end in _ends(degradation))
     ramp = torch.linspace(1, 0, steps, dtype=torch.float64)
     return _closed(time_at(degradation, -2 * rho * (least + ramp * (most - least)).log()))
 
@@ -141,14 +147,27 @@ def time_at(degradation: GaussianDegradation, log_snr: Tensor) -> Tensor:
     return (early + late) / 2
 
 
+_OF_TIME: Mapping[str, Callable[[int], Tensor]] = {
+    "uniform": uniform,
+    "quadratic": quadratic,
+    "cosine": cosine,
+}
+
+_OF_NOISE: Mapping[str, Callable[[GaussianDegradation, int], Tensor]] = {
+    "karras": karras,
+    "log-snr": log_snr,
+}
+
 _HALVINGS = 53  # as many as a float64 has digits
 
+_MOST, _LEAST = 80.0, 0.002  # EDM's largest and smallest noise
 
-def _ends(degradation: GaussianDegradation, clean: float) -> tuple[Tensor, Tensor]:
-    """Return the ratios between which a grid is even; both are finite."""
-    ends = torch.tensor([1.0, 1.0 - clean, clean], dtype=torch.float64)
-    fully, almost, last = degradation.log_snr(ends)
-    return torch.where(fully.isfinite(), fully, almost), last
+
+def _ends(degradation: GaussianDegradation) -> tuple[float, float]:
+    """Return the log signal-to-noise ratios between which a grid is even; both are finite."""
+    at_one = float(degradation.log_snr(torch.ones(1, dtype=torch.float64)))
+    noisiest = max(at_one, -2 * math.log(_MOST))
+    return noisiest, max(noisiest, 0.0) - 2 * math.log(_LEAST)
 
 
 def _closed(even: Tensor) -> Tensor:

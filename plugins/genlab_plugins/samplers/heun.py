@@ -11,13 +11,13 @@ from genlab.protocols import Restores
 from genlab.protocols.degradation import right_expand
 from genlab_plugins.samplers.churn import Churn
 from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step
-from genlab_plugins.samplers.gaussian_walk import GaussianWalk
 from genlab_plugins.samplers.grids import Grid
+from genlab_plugins.samplers.walks import GeneratorWalk
 
 __all__ = ["Heun"]
 
 
-class Heun(GaussianWalk):
+class Heun(GeneratorWalk):
     r"""Heun's method with churn, of second order: two estimates per step.
 
     With :math:`u = x_t / \alpha_t` and :math:`r_t = \sigma_t / \alpha_t`, churned to :math:`\hat u` and
@@ -42,7 +42,8 @@ class Heun(GaussianWalk):
         s_tmin: Smallest noise-to-signal ratio at which noise is added.
         s_tmax: Largest noise-to-signal ratio at which noise is added; None is no limit.
         s_noise: Amplitude of the added noise.
-        grid: Times of the walk: ``"uniform"``, ``"quadratic"`` or ``"cosine"``.
+        grid: Times of the walk: ``"uniform"``, ``"quadratic"``, ``"cosine"``, ``"karras"`` or
+            ``"log-snr"``.
     """
 
     tags = SamplerTags(needs=frozenset({"gaussian"}), steps=25)

@@ -8,12 +8,13 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from genlab import RequestError, Sampler, SamplerTags
+from genlab import RequestError, SamplerTags
 from genlab.protocols import Restores
 from genlab.protocols.degradation import right_expand
 from genlab_plugins.samplers.cold import Cold
 from genlab_plugins.samplers.gaussian_posterior import add_noise, amplitudes
-from genlab_plugins.samplers.grids import Grid, times, uniform
+from genlab_plugins.samplers.grids import Grid, uniform
+from genlab_plugins.samplers.walks import GridWalk
 
 __all__ = ["Restart"]
 
@@ -26,7 +27,7 @@ class _State(NamedTuple):
     generator: torch.Generator
 
 
-class Restart(Sampler):
+class Restart(GridWalk):
     r"""Restart sampling, for any degradation.
 
     The walk goes by the cold sampler, which is DDIM for a Gaussian degradation. The step that reaches
@@ -48,7 +49,8 @@ class Restart(Sampler):
         t_high: The time to which it jumps.
         repeats: How often.
         inner: Number of steps from there down again.
-        grid: Times of the walk: ``"uniform"``, ``"quadratic"`` or ``"cosine"``.
+        grid: Times of the walk: ``"uniform"``, ``"quadratic"``, ``"cosine"`` or, on a Gaussian
+            degradation, ``"karras"`` or ``"log-snr"``.
 
     Raises:
         RequestError: ``t_high`` is not larger than ``t_low``.
@@ -72,10 +74,6 @@ class Restart(Sampler):
         self.repeats = repeats
         self.inner = inner
         self.spacing = grid
-
-    def grid(self, steps: int) -> Tensor:
-        """Return the times of the grid that was asked for."""
-        return times(self.spacing, steps)
 
     def init(
         self,

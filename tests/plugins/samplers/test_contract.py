@@ -12,7 +12,10 @@ from torch import Tensor
 from genlab import RequestError, Sampler
 from genlab.testing import check_sampler
 from genlab.testing.reference import CosineNoise, Fade
+from genlab_plugins.degradations.blur_noise import BlurNoise
 from genlab_plugins.degradations.gaussian import Gaussian
+from genlab_plugins.degradations.mix import Mix
+from genlab_plugins.degradations.soft_blur import SoftBlur
 from genlab_plugins.samplers.cold import Cold
 from genlab_plugins.samplers.cold_momentum import ColdMomentum
 from genlab_plugins.samplers.ddim import DDIM
@@ -41,12 +44,20 @@ SAMPLERS: dict[str, Sampler] = {
     "heun-churn-unbounded": Heun(s_churn=40.0, grid="cosine"),
     "dpmpp-2m": DPMpp2M(),
     "dpmpp-2m-cosine": DPMpp2M(grid="cosine"),
+    "ddim-log-snr": DDIM(grid="log-snr"),
+    "ddpm-karras": DDPM(grid="karras"),
+    "cold-karras": Cold(grid="karras"),
+    "heun-karras": Heun(grid="karras"),
+    "euler-churn-log-snr": Euler(**CHURN, grid="log-snr"),
+    "dpmpp-2m-log-snr": DPMpp2M(grid="log-snr"),
     "restart": Restart(),
+    "restart-karras": Restart(t_low=0.5, t_high=0.8, grid="karras"),
     "restart-wide": Restart(t_low=0.0, t_high=1.0, repeats=1, inner=1),
 }
 RANDOM = {
     "cold-momentum", "cold-momentum-noise", "ddpm", "ddpm-large", "ddim-half", "euler-churn",
-    "heun-churn", "heun-churn-unbounded", "restart",
+    "heun-churn", "heun-churn-unbounded", "restart", "ddpm-karras", "euler-churn-log-snr",
+    "restart-karras",
 }  # fmt: skip
 """Those that draw before t = 0, on a Gaussian degradation."""
 
@@ -80,7 +91,7 @@ def test_randomness_is_the_generator_s(
     restorer = known(degradation, lambda x, t: (x + t[:, None]).sin())
     z = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
     x = degradation.degrade(torch.zeros(8, 3), torch.full((8,), 0.9), z)
-    times = 0.9 * sampler.grid(12)[:8]  # stops before 0, where all noise is gone
+    times = 0.9 * sampler.grid(12, degradation)[:8]  # stops before 0, where all noise is gone
     times = torch.cat([times, times[-1:] / 2])
     first, again, other = (travel(sampler, restorer, x, times, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(first, again)
@@ -110,7 +121,7 @@ def test_examples_may_have_times_of_their_own(
 def test_eta_one_is_ddpm(degradation: Any, known: Any, travel: Callable[..., Tensor]) -> None:
     restorer = known(degradation, lambda x, t: (x + t[:, None]).sin())
     x = torch.randn(8, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    times = DDPM().grid(20)
+    times = DDPM().grid(20, degradation)
     want = travel(DDPM(), restorer, x, times)
     torch.testing.assert_close(travel(DDIM(eta=1.0), restorer, x, times), want)
 
@@ -121,7 +132,7 @@ def test_eta_zero_has_other_names(
 ) -> None:
     restorer = known(degradation, lambda x, t: (x + t[:, None]).sin())
     x = torch.randn(8, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    times = DDIM().grid(20)
+    times = DDIM().grid(20, degradation)
     torch.testing.assert_close(
         travel(other, restorer, x, times), travel(DDIM(), restorer, x, times)
     )
@@ -133,9 +144,40 @@ def test_momentum_is_ancestral_where_variance_explodes(
     degradation = Gaussian(schedule="edm")
     restorer = known(degradation, lambda x, t: (x + t[:, None]).sin())
     x = 80 * torch.randn(8, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    times = DDPM().grid(20)
+    times = DDPM().grid(20, degradation)
     want = travel(DDPM(), restorer, x, times)
     torch.testing.assert_close(travel(ColdMomentum(), restorer, x, times), want)
+
+
+@pytest.mark.parametrize("kind", [SoftBlur, BlurNoise])
+def test_momentum_is_algorithm_2_of_soft_diffusion(kind: Any, known: Any) -> None:
+    """With the noise of the posterior, for degradations that blur and add noise."""
+    degradation = kind()
+    restorer = known(degradation, lambda x, t: (x + t[:, None, None, None]).sin())
+    generator = torch.Generator().manual_seed(0)
+    x_t = torch.randn(3, 1, 8, 8, generator=generator, dtype=torch.float64)
+    t, s = torch.tensor([0.9, 0.5, 0.3]).double(), torch.tensor([0.6, 0.49, 0.0]).double()
+    state = ColdMomentum().init(restorer, x_t, t, None, generator=generator.manual_seed(1))
+    x_s, _ = ColdMomentum().step(restorer, x_t, t, s, state)
+
+    w = torch.randn(x_t.shape, generator=generator.manual_seed(1), dtype=torch.float64)
+    amplitude = degradation.s if kind is SoftBlur else degradation.sigma
+    sigma_t, sigma_s = (amplitude(at)[:, None, None, None] for at in (t, s))
+    x_0, rest = restorer(x_t, t), 1 - (sigma_s / sigma_t) ** 2
+    y_t, y_s = degradation.A(x_0, t), degradation.A(x_0, s)
+    want = x_t - rest * (x_t - y_t) + sigma_s * rest.sqrt() * w - y_t + y_s
+    torch.testing.assert_close(x_s, want)
+
+
+def test_momentum_takes_another_example_for_no_noise(known: Any) -> None:
+    """What mixing draws comes from the data: without noise of its own the step is the cold one."""
+    restorer = known(Mix(), lambda x, t: (x + t[:, None]).sin())
+    generator = torch.Generator().manual_seed(0)
+    x_t = torch.randn(8, 3, generator=generator, dtype=torch.float64)
+    t, s = torch.full((8,), 0.8).double(), torch.full((8,), 0.6).double()
+    state = ColdMomentum().init(restorer, x_t, t, None, generator=generator)
+    x_s, _ = ColdMomentum().step(restorer, x_t, t, s, state)
+    torch.testing.assert_close(x_s, Cold().step(restorer, x_t, t, s, None)[0])
 
 
 def test_momentum_lies_between_naive_and_cold(known: Any, travel: Callable[..., Tensor]) -> None:

@@ -50,6 +50,11 @@ CASES: dict[str, tuple[Sampler, int, str]] = {
     "dpmpp-2m": (DPMpp2M(), 25, "cosine"),
     "dpmpp-2m-flow": (DPMpp2M(), 25, "flow"),
     "dpmpp-2m-edm": (DPMpp2M(), 25, "edm"),
+    "heun-karras": (Heun(grid="karras"), 25, "cosine"),
+    "heun-karras-flow": (Heun(grid="karras"), 25, "flow"),
+    "dpmpp-2m-log-snr": (DPMpp2M(grid="log-snr"), 25, "cosine"),
+    "dpmpp-2m-log-snr-linear": (DPMpp2M(grid="log-snr"), 25, "linear"),
+    "ddim-log-snr-sigmoid": (DDIM(grid="log-snr"), 200, "sigmoid"),
     "restart": (Restart(repeats=2, inner=60), 150, "cosine"),
 }
 
@@ -61,7 +66,7 @@ def test_moments(case: str, ideal: Any, travel: Callable[..., Tensor]) -> None:
     generator = torch.Generator().manual_seed(11)
     x = degradation.expand(torch.empty(N, 0, dtype=torch.float64), (2,), generator=generator)
     restorer = ideal(degradation, CENTRES, VARIANCE)
-    require_moments(travel(sampler, restorer, x, sampler.grid(steps), seed=5))
+    require_moments(travel(sampler, restorer, x, sampler.grid(steps, degradation), seed=5))
 
 
 def test_the_ideal_denoiser_is_the_posterior_mean(degradation: Any, ideal: Any) -> None:
@@ -85,7 +90,7 @@ def test_a_finite_data_set_is_reproduced(degradation: Any, ideal: Any, travel: A
     generator = torch.Generator().manual_seed(1)
     x = degradation.expand(torch.empty(50, 0, dtype=torch.float64), (2,), generator=generator)
     for sampler in (DDPM(), Heun(), DPMpp2M(), Restart()):
-        end = travel(sampler, ideal(degradation, CENTRES), x, sampler.grid(60))
+        end = travel(sampler, ideal(degradation, CENTRES), x, sampler.grid(60, degradation))
         assert float(torch.cdist(end, CENTRES).amin(1).max()) < 1e-3
 
 
@@ -99,5 +104,7 @@ def test_second_order_survives_few_steps(
     generator = torch.Generator().manual_seed(1)
     x = degradation.expand(torch.empty(200, 0, dtype=torch.float64), (2,), generator=generator)
     for steps in (1, 2, 3, 5, 10):
-        end = travel(sampler, ideal(degradation, CENTRES, VARIANCE), x, sampler.grid(steps))
+        end = travel(
+            sampler, ideal(degradation, CENTRES, VARIANCE), x, sampler.grid(steps, degradation)
+        )
         assert float(end.abs().max()) < 3.5, steps  # the data reach to about 2.5

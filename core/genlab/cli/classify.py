@@ -1,0 +1,51 @@
+"""``genlab classify``: tell classes apart with a density, by Bayes' rule."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genlab.cli.options import Data, Device, Json, RunPath
+
+__all__ = ["classify"]
+
+
+def classify(
+    run: RunPath,
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Picture files; without any, the test split is classified."),
+    ] = None,
+    data: Data = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Classify pictures, or the test split, by the posteriors of a density with classes."""
+    from genlab import api
+    from genlab.runs.likelihood import accuracy
+    from genlab.runs.pictures import read_pictures
+
+    opened = api.open_run(run, device=device, data=data)
+    names = [
+        opened.spec.names[k] if opened.spec.names else str(k) for k in range(opened.spec.classes)
+    ]
+    if not images:
+        test = opened.examples("test")
+        x, y = test.first(len(test))
+        posteriors = opened.classify(x.cpu())
+        right = accuracy(posteriors, y.cpu()) if y is not None else None
+        found = {"n": len(x), "accuracy": right}
+        typer.echo(
+            json.dumps(found) if as_json else f"accuracy {right:.4f} on {len(x)} test examples"
+        )
+        return
+    posteriors = opened.classify(read_pictures(images, opened.spec)).exp()
+    for file, row in zip(images, posteriors.tolist(), strict=True):
+        ranked = sorted(zip(row, names, strict=True), reverse=True)
+        if as_json:
+            typer.echo(json.dumps({"file": str(file), **{name: p for p, name in ranked}}))
+        else:
+            typer.echo(f"{file}: " + ", ".join(f"{name} {p:.3f}" for p, name in ranked[:3]))

@@ -1,0 +1,59 @@
+"""``genlab interpolate``: the way from one example to another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genlab.cli.options import Data, Device, RunPath, Seed
+
+__all__ = ["interpolate"]
+
+
+def interpolate(
+    run: RunPath,
+    begin: Annotated[
+        str, typer.Option("--from", metavar="CLASS|IMAGE", help="A class, or a picture file.")
+    ],
+    end: Annotated[
+        str, typer.Option("--to", metavar="CLASS|IMAGE", help="A class, or a picture file.")
+    ],
+    points: Annotated[int, typer.Option(min=2, help="Points of the way, with both ends.")] = 11,
+    t: Annotated[
+        float, typer.Option("--t", help="Diffusion: how far both are degraded, in (0, 1].")
+    ] = 0.5,
+    way: Annotated[str, typer.Option(help="linear or slerp.")] = "linear",
+    pairs: Annotated[
+        int, typer.Option(min=1, help="How many pairs of test images, where classes are given.")
+    ] = 4,
+    means: Annotated[
+        bool,
+        typer.Option("--means", help="Flow: add a row between the means of the two classes."),
+    ] = False,
+    steps: Annotated[int | None, typer.Option(help="Steps of a walk.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="How to walk back.")] = None,
+    data: Data = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    out: Annotated[
+        Path | None, typer.Option(help="A strip (.png, .svg), arrays (.npz) or a film (.gif).")
+    ] = None,
+) -> None:
+    """Interpolate between two classes or pictures: in the latent space of a flow, or in degraded states."""
+    from genlab import api
+    from genlab.runs.ways import check_way_output, way_between, write_way
+
+    if out is not None:
+        check_way_output(out)
+    opened = api.open_run(run, device=device, data=data)
+    found = way_between(
+        opened, begin, end, points=points, t=t, way=way, pairs=pairs, means=means, steps=steps,
+        sampler=sampler, seed=seed,
+    )  # fmt: skip
+    stem = "-".join(Path(name).stem for name in ("interpolation", begin, end))
+    figures = opened.path / "figures"
+    for file in [out] if out else [figures / f"{stem}.png", figures / f"{stem}.gif"]:
+        write_way(file, found, opened.spec)
+        typer.echo(file)

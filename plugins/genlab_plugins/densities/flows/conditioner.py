@@ -1,0 +1,98 @@
+"""Networks that tell a coupling what to do."""
+
+from __future__ import annotations
+
+import abc
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Conditioner", "ConvNet", "Perceptron"]
+
+
+class Conditioner(nn.Module, abc.ABC):
+    """A network whose output is zero at first (abstract)."""
+
+    last: nn.Linear | nn.Conv2d
+
+    @torch.no_grad()
+    def shift_by(self, t: Tensor) -> None:
+        """Set what is added to the last channels of the output, ``(channels,)``."""
+        assert self.last.bias is not None
+        self.last.bias[-len(t) :] = t
+
+
+class Perceptron(Conditioner):
+    """A multilayer perceptron.
+
+    Args:
+        inputs: Number of inputs; may be 0.
+        outputs: Number of outputs.
+        width: Features of every hidden layer.
+        depth: Number of hidden layers.
+    """
+
+    def __init__(self, inputs: int, outputs: int, width: int, depth: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(max(inputs, 1), width)
+        self.hidden = nn.ModuleList(nn.Linear(width, width) for _ in range(depth - 1))
+        self.last = _zero(nn.Linear(width, outputs))
+        self.inputs = inputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, inputs)`` to ``(B, outputs)``."""
+        if not self.inputs:
+            x = x.new_ones(len(x), 1)
+        h = self.first(x).relu_()
+        for layer in self.hidden:
+            h = layer(h).relu_()
+        out: Tensor = self.last(h)
+        return out
+
+
+class ConvNet(Conditioner):
+    """A residual convolutional network.
+
+    Args:
+        inputs: Number of input channels.
+        outputs: Number of output channels.
+        width: Channels of every hidden layer.
+        depth: Number of residual blocks of two 3x3 convolutions.
+    """
+
+    def __init__(self, inputs: int, outputs: int, width: int, depth: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(inputs, width, 3, padding=1)
+        self.blocks = nn.ModuleList(_Block(width) for _ in range(depth))
+        self.last = _zero(nn.Conv2d(width, outputs, 1))
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, inputs, H, W)`` to ``(B, outputs, H, W)``."""
+        h = self.first(x)
+        for block in self.blocks:
+            h = block(h)
+        out: Tensor = self.last(h.relu())
+        return out
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv_1 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv_2 = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.conv_2(self.conv_1(x.relu()).relu_())
+        return out
+
+
+_Layer = TypeVar("_Layer", nn.Linear, nn.Conv2d)
+
+
+def _zero(layer: _Layer) -> _Layer:
+    nn.init.zeros_(layer.weight)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer

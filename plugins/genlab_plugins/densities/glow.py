@@ -1,0 +1,70 @@
+"""Glow: affine couplings with invertible linear layers between them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import PositiveInt
+
+from genlab import DataSpec, DensityTags
+from genlab_plugins.densities.flows.build import image_transform, require_two_features
+from genlab_plugins.densities.flows.flow import TransformedFlow
+from genlab_plugins.densities.flows.images import mixing_scale
+from genlab_plugins.densities.flows.transform import Transform
+from genlab_plugins.densities.flows.vectors import affine_couplings, mixing
+
+__all__ = ["Glow"]
+
+
+class Glow(TransformedFlow):
+    r"""A flow whose steps are a normalisation, an invertible linear layer and an affine coupling.
+
+    .. math:: u = W (e^{s} x + b), \qquad z_1 = u_1, \qquad z_2 = e^{s(u_1)} u_2 + t(u_1)
+
+    W is a matrix in its LU form: of all features of a vector, or of the channels at each place of an
+    image, which is a 1x1 convolution.
+
+    Source: Kingma & Dhariwal 2018 (arXiv:1807.03039).
+
+    Args:
+        spec: The data.
+        couplings: Number of steps; of images, in each scale. None: 8 for vectors, 6 for images.
+        width: Features of the hidden layers; of images, channels in the first scale, doubled in each
+            further one. None: 128 for vectors, 32 for images.
+        depth: Hidden layers of a perceptron, or residual blocks. None: 2 for vectors, 1 for images.
+        scales: Largest number of scales of images.
+        base: Whether the means of the classes in the latent space stay fixed or are learned.
+
+    Raises:
+        RequestError: An example is a single number.
+    """
+
+    tags = DensityTags(
+        flow=True,
+        conditional=True,
+        mixed_precision=True,
+        data=frozenset({"vector", "image"}),
+    )
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        couplings: PositiveInt | None = None,
+        width: PositiveInt | None = None,
+        depth: PositiveInt | None = None,
+        scales: PositiveInt = 2,
+        base: Literal["fixed", "learned"] = "fixed",
+    ) -> None:
+        require_two_features(spec, "glow")
+
+        def flat(features: int) -> Transform:
+            make = affine_couplings(width or 128, depth or 2)
+            return mixing(features, couplings or 8, make)
+
+        if spec.kind == "image":
+            make = mixing_scale(couplings or 6, width or 32, depth or 1)
+            transform = image_transform(spec, scales, make, flat)
+        else:
+            transform = flat(spec.shape[0])
+        super().__init__(spec, transform, base)

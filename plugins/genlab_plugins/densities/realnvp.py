@@ -1,0 +1,72 @@
+"""RealNVP: affine couplings."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import PositiveInt
+
+from genlab import DataSpec, DensityTags
+from genlab_plugins.densities.flows.build import image_transform, require_two_features
+from genlab_plugins.densities.flows.flow import TransformedFlow
+from genlab_plugins.densities.flows.images import alternating_scale
+from genlab_plugins.densities.flows.transform import Transform
+from genlab_plugins.densities.flows.vectors import affine_couplings, alternating
+
+__all__ = ["RealNVP"]
+
+
+class RealNVP(TransformedFlow):
+    r"""A flow of affine couplings; with classes, the latent space has a normal distribution for each.
+
+    .. math:: z_1 = x_1, \qquad z_2 = e^{s(x_1)} x_2 + t(x_1), \qquad
+        \log \left| \det \frac{dz}{dx} \right| = \sum_i s_i(x_1)
+
+    Vectors pass through perceptrons that change either half in turn. Images are taken to the whole line
+    by a logit, squeezed at once, and changed by residual networks on several scales.
+
+    Sources: Dinh, Sohl-Dickstein & Bengio 2017 (arXiv:1605.08803); Kingma & Dhariwal 2018
+    (arXiv:1807.03039) for the normalisation; Izmailov et al. 2020 (arXiv:1912.13025) for the classes.
+
+    Args:
+        spec: The data.
+        couplings: Number of couplings; of images, in each scale. None: 8 for vectors, 6 for images.
+        width: Features of the hidden layers; of images, channels in the first scale, doubled in each
+            further one. None: 128 for vectors, 32 for images.
+        depth: Hidden layers of a perceptron, or residual blocks. None: 2 for vectors, 1 for images.
+        scales: Largest number of scales of images.
+        base: Whether the means of the classes in the latent space stay fixed or are learned.
+
+    Raises:
+        RequestError: An example is a single number.
+    """
+
+    tags = DensityTags(
+        flow=True,
+        conditional=True,
+        mixed_precision=True,
+        data=frozenset({"vector", "image"}),
+    )
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        couplings: PositiveInt | None = None,
+        width: PositiveInt | None = None,
+        depth: PositiveInt | None = None,
+        scales: PositiveInt = 2,
+        base: Literal["fixed", "learned"] = "fixed",
+    ) -> None:
+        require_two_features(spec, "realnvp")
+
+        def flat(features: int) -> Transform:
+            make = affine_couplings(width or 128, depth or 2)
+            return alternating(features, couplings or 8, make)
+
+        if spec.kind == "image":
+            make = alternating_scale(couplings or 6, width or 32, depth or 1)
+            transform = image_transform(spec, scales, make, flat)
+        else:
+            transform = flat(spec.shape[0])
+        super().__init__(spec, transform, base)

@@ -1,0 +1,53 @@
+"""The kernel distance."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from genlab import DataSpec, Examples, Metric, MetricTags
+from genlab_plugins.metrics.discrepancy import unbiased_mmd2
+from genlab_plugins.metrics.judge import PROCEDURE
+from genlab_plugins.metrics.judge_finding import find_judge
+
+__all__ = ["Kernel", "polynomial"]
+
+
+@final
+class Kernel(Metric):
+    r"""The kernel distance between the features of samples and of real images.
+
+    The squared maximum mean discrepancy under :math:`k(a, b) = (a \cdot b / D + 1)^3`, by the unbiased
+    estimate over all pairs,
+
+    .. math:: \frac{\sum_{i \ne j} k(x_i, x_j)}{n(n-1)} + \frac{\sum_{i \ne j} k(y_i, y_j)}{m(m-1)}
+        - \frac{2 \sum_{i,j} k(x_i, y_j)}{nm}
+
+    It is 0 on average for samples of the same distribution, and so can be negative.
+
+    Source: Binkowski et al. 2018 (arXiv:1801.01401), there with the features of Inception.
+
+    Args:
+        judge: A file that ``genlab judge`` wrote; None: the judge of the data.
+    """
+
+    tags = MetricTags(labels=True, data=frozenset({"image"}), features=f"{PROCEDURE}, 64 features")
+
+    def __init__(self, *, judge: str | None = None) -> None:
+        self.judge = judge
+
+    def fit(self, train: Examples, spec: DataSpec, *, seed: int) -> Any:
+        """Return the judge."""
+        return find_judge(train, spec, file=self.judge)
+
+    def score(self, fitted: Any, x: Tensor, real: Tensor) -> dict[str, float]:
+        """Return the squared discrepancy."""
+        a, b = fitted.look(x).features.double(), fitted.look(real).features.double()
+        return {"kernel": unbiased_mmd2(a, b, polynomial)}
+
+
+def polynomial(a: Tensor, b: Tensor) -> Tensor:
+    """Return the kernel ``(N, M)`` of features ``(N, D)`` and ``(M, D)``."""
+    return torch.addmm(torch.ones((), dtype=a.dtype), a, b.T, alpha=1 / a.shape[1]).pow(3)
