@@ -8,9 +8,9 @@ from typing import Any
 
 from genlab.config import merge, parse_assignments
 from genlab.errors import RequestError
-from genlab.experiments import read_experiment
 from genlab.runs import Run
 from genlab.runs.engine import continue_run, start_run
+from genlab.runs.series import experiment_tables
 
 __all__ = ["open_run", "request", "resume", "run"]
 
@@ -29,6 +29,7 @@ def run(
     minutes: float | None = None,
     steps: int | None = None,
     epochs: float | None = None,
+    budget: str | None = None,
     seed: int | None = None,
     device: str | None = None,
     out: str | Path | None = None,
@@ -51,6 +52,7 @@ def run(
         minutes: Budget in minutes of training.
         steps: Budget in optimiser steps.
         epochs: Budget in passes over the data.
+        budget: A budget of the experiment by name: ``"smoke"``, ``"laptop"`` (the default) or ``"gpu"``.
         seed: Seed of everything that is random.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         out: The run folder; None: the next free one below ``runs``.
@@ -72,6 +74,7 @@ def run(
         {"minutes": minutes, "steps": steps, "epochs": epochs},
         set,
         classify=classify,
+        named_budget=budget,
     )  # fmt: skip
     return start_run(tables, out=None if out is None else Path(out), trackers=trackers)
 
@@ -132,9 +135,14 @@ def request(
     assignments: Mapping[str, Any] | Sequence[str],
     *,
     classify: bool = False,
+    named_budget: str | None = None,
 ) -> dict[str, Any]:
     """Put a request together: the experiment first, then what was named, then the assignments."""
-    tables = {} if experiment is None else read_experiment(experiment)
+    if experiment is None and named_budget is not None:
+        raise RequestError("--budget chooses among the budgets of an experiment: name one")
+    tables = {} if experiment is None else experiment_tables(experiment, named_budget)
+    if "sweep" in tables:
+        raise RequestError(f"{experiment} is a series of runs: genlab sweep {experiment} starts it")
     tables = merge(tables, {key: value for key, value in named.items() if value is not None})
     given = _one_budget(budget)
     if given:

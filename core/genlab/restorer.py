@@ -30,6 +30,7 @@ from genlab.protocols.degradation import right_expand
 __all__ = ["Prediction", "Restorer"]
 
 Prediction = Literal["x0", "eps", "v"]
+"""What a network predicts."""
 
 
 class Restorer(nn.Module):

@@ -11,7 +11,6 @@ import genlab
 from genlab import RequestError
 from genlab.config import check_parameters, merge, parameters, parse_assignments, parse_config
 from genlab.errors import nearest
-from genlab.experiments import experiment_names, read_experiment
 from genlab.runs.assembly import resolve
 
 
@@ -97,13 +96,6 @@ def test_the_face_of_the_design() -> None:
     assert genlab.registry("degradations").names() == genlab.registry("degradation").names()
     for name in genlab.__all__:
         assert getattr(genlab, name) is not None
-
-
-def test_every_experiment_is_a_sound_request() -> None:
-    assert {"ddpm-swiss-roll", "ddpm-mnist", "cold-blur-mnist"} <= set(experiment_names())
-    for name in experiment_names():
-        config, _ = resolve(read_experiment(name))
-        assert config.experiment == name
 
 
 def test_nearest_names() -> None:

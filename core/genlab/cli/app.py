@@ -19,11 +19,13 @@ from genlab.cli import (
     judge,
     listing,
     new,
+    reproduce,
     restore,
     resume,
     run,
     sample,
     show,
+    sweep,
 )
 from genlab.errors import GenlabError, RequestError
 
@@ -51,6 +53,8 @@ app.command("restore")(restore.restore)
 app.command("interpolate")(interpolate.interpolate)
 app.command("classify")(classify.classify)
 app.command("evaluate")(evaluate.evaluate)
+app.command("sweep")(sweep.sweep)
+app.command("reproduce")(reproduce.reproduce)
 app.command("judge")(judge.judge)
 app.command("compare")(compare.compare)
 app.command("figures")(figures.figures)

@@ -23,21 +23,12 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Put the numbers and the samples of runs side by side: a table, a CSV file and figures."""
-    from genlab.figures.comparison import bars, side_by_side
-    from genlab.figures.files import figure_bytes
-    from genlab.files import write_bytes, write_text
-    from genlab.runs.evaluation import compared, comparison_csv, open_runs
+    from genlab.runs.evaluation import compared, open_runs
+    from genlab.runs.series import write_comparison
 
     opened = open_runs(runs, device=device)
     names, rows = compared(opened)
-    write_text(out / "comparison.csv", comparison_csv(names, rows))
-    figures = {"numbers": bars(names, rows)}
-    if len({run.spec.shape for run in opened}) == 1:
-        n = 36 if opened[0].spec.kind == "image" else 2000
-        drawn = {run.path.name: run.sample(n, seed=seed) for run in opened}
-        figures["samples"] = side_by_side(drawn, opened[0].spec)
-    for name, figure in figures.items():
-        write_bytes(out / f"{name}.png", figure_bytes(figure, "png"))
+    files = write_comparison(opened, out, seed=seed)
     if as_json:
         typer.echo(json.dumps(rows))
         return
@@ -57,5 +48,5 @@ def compare(
         )
     console = Console()
     console.print(table)
-    for file in ("comparison.csv", *(f"{name}.png" for name in figures)):
-        console.print(str(out / file))
+    for file in files:
+        console.print(str(file))

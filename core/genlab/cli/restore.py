@@ -91,8 +91,8 @@ def _print(records: list[dict[str, Any]], found: Restoration) -> None:
     for record in records:
         table.add_row(
             record["method"], f"{record['ssim']:.3f}", f"{record['psnr']:.2f}",
-            f"{record['frechet']:.2f}",
+            f"{record['frechet']:.3f}",
         )  # fmt: skip
     console = Console()
     console.print(table)
-    console.print(f"real against real: Fréchet distance {records[0]['floor']:.2f}")
+    console.print(f"real against real: Fréchet distance {records[0]['floor']:.3f}")

@@ -37,6 +37,9 @@ def run(
     minutes: Minutes = None,
     steps: Steps = None,
     epochs: Epochs = None,
+    budget: Annotated[
+        str | None, typer.Option(help="A budget of the experiment: smoke, laptop or gpu.")
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option(help="The run folder.")] = None,
@@ -54,6 +57,6 @@ def run(
             experiment, degradation=degradation, backbone=backbone, sampler=sampler,
             density=density, classify=classify, dataset=dataset, data=data, set=settings or (),
             minutes=minutes,
-            steps=steps, epochs=epochs, seed=seed, device=device, out=out, trackers=[display],
+            steps=steps, epochs=epochs, budget=budget, seed=seed, device=device, out=out, trackers=[display],
         )  # fmt: skip
     display.summary(done)

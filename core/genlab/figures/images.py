@@ -24,6 +24,7 @@ from genlab.files import write_bytes
 __all__ = ["Pixels", "png_bytes", "save_gif", "save_png", "tile", "to_uint8"]
 
 Pixels = NDArray[np.uint8]
+"""Grey levels or colours of pixels, 0 to 255."""
 
 WHITE = 255
 _LEGIBLE = 56  # dots that an image should at least measure

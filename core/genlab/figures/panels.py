@@ -20,6 +20,7 @@ from genlab.figures.style import BLUE, DPI, SMALL, lean, text_width
 __all__ = ["Points", "image_strip", "limits_of", "mosaic_figure", "scatter", "scatter_strip"]
 
 Points = NDArray[np.float32]
+"""Points ``(N, 2)``."""
 
 PAD = 4  # dots between images
 LINE = round(SMALL * 1.7 / 72 * DPI)  # dots that a line of small text takes

@@ -21,6 +21,7 @@ from genlab.errors import unknown
 __all__ = ["Way", "between"]
 
 Way = Literal["linear", "slerp"]
+"""How to go from one point to another."""
 _PARALLEL = 1e-4  # radians below which both ways are the same
 
 

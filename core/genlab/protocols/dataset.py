@@ -31,7 +31,10 @@ __all__ = [
 ]
 
 Kind = Literal["image", "vector"]
+"""Kinds of data."""
+
 Split = Literal["train", "test"]
+"""Parts of a data set."""
 
 
 @dataclass(frozen=True)

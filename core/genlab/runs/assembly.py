@@ -95,7 +95,9 @@ def resolve(tables: Mapping[str, Any]) -> tuple[RunConfig, Dataset]:
         "sampling": {"count": by_kind["count"]},
     }
     flow_alone = "density" in given and "degradation" not in given
-    if not flow_alone:
+    if flow_alone:
+        base["training"] = dict(defaults()["density"][dataset.spec.kind])
+    else:
         if "prior" in given:
             base["prior"] = _usual_prior(given)
         base |= {"degradation": defaults()["degradation"], "backbone": by_kind["backbone"]}
@@ -148,7 +150,11 @@ def assemble(config: RunConfig, spec: DataSpec) -> Parts:
         restorer = Restorer(backbone, degradation, config.training.prediction or "x0")
         prior = None
         if config.prior is not None:
-            prior = _density("prior", config.prior, summary_spec(degradation, known))
+            tags: DensityTags = registry("density").get(config.prior.name).tags
+            labelled = (
+                spec if tags.conditional else known
+            )  # its samples are of all classes unless asked
+            prior = _density("prior", config.prior, summary_spec(degradation, labelled))
     return Parts(spec, restorer, sampler, prior, None, metrics)
 
 

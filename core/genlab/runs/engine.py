@@ -362,7 +362,7 @@ class _Work:
             self.seconds[name] = self.trainer.elapsed
 
 
-_MOST = 50_000  # examples that a density is fitted on at most
+_MOST = 60_000  # examples that a density is fitted on at most
 _FIRST = 2000  # examples that a flow is initialised with
 
 

@@ -323,7 +323,7 @@ class Run:
     def log_prob(self, x: Tensor) -> Tensor:
         """Return the log density of data ``(B, *shape)`` in nats, ``(B,)``.
 
-        The density of images is that of :func:`genlab.protocols.dequantise`.
+        The density of images is that of :func:`genlab.protocols.dataset.dequantise`.
 
         Raises:
             RequestError: The run holds no density of the data.

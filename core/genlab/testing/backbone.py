@@ -26,6 +26,7 @@ from genlab.testing.check import (
 __all__ = ["BuildBackbone", "backbone_checks", "check_backbone"]
 
 BuildBackbone = Callable[[DataSpec], Backbone]
+"""What builds a backbone: its class, a partial of it, or a function."""
 
 
 def check_backbone(build: BuildBackbone) -> None:

@@ -29,6 +29,7 @@ from genlab.testing.plane import Plane, require_samples_fit
 __all__ = ["BuildDensity", "check_density", "density_checks"]
 
 BuildDensity = Callable[[DataSpec], Density]
+"""What builds a density: its class, a partial of it, or a function."""
 
 
 def check_density(build: BuildDensity) -> None:

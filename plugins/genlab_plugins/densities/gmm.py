@@ -18,7 +18,8 @@ from genlab_plugins.densities.components import GaussianComponents
 
 __all__ = ["GMM"]
 
-_SEARCHED = 6000  # examples on which the number of components is chosen
+_SEARCHED = 6000  # examples on which the number of components is chosen, shared out among the classes
+_ENOUGH = 1500  # examples that a class gets at least
 
 
 class GMM(FittedDensity):
@@ -49,7 +50,7 @@ class GMM(FittedDensity):
         most: PositiveInt = 128,
         covariance: Literal["full", "diag"] = "full",
         ridge: PositiveFloat = 1e-3,
-        examples: PositiveInt = 50_000,
+        examples: PositiveInt = 60_000,
     ) -> None:
         super().__init__()
         self.shape, self.classes = spec.shape, spec.classes
@@ -66,9 +67,11 @@ class GMM(FittedDensity):
             labels = y[order]
         seed = int(torch.randint(2**31, (1,), generator=generator))
         owners, parts = [], []
-        for k in labels.unique().tolist():
+        classes = labels.unique().tolist()
+        searched = max(_SEARCHED // len(classes), _ENOUGH)
+        for k in classes:
             part = u[labels == k].float().numpy()
-            mixture = self._mixture(part, seed)
+            mixture = self._mixture(part, searched, seed)
             owners += [k] * mixture.n_components
             parts.append((mixture, len(part) / len(u)))
         self.components.assign(
@@ -90,8 +93,8 @@ class GMM(FittedDensity):
         """Draw ``(n, *shape)``."""
         return self.components.sample(n, y, generator=generator).reshape(n, *self.shape)
 
-    def _mixture(self, u: np.ndarray, seed: int) -> GaussianMixture:
-        count = self.count or self._chosen(u[:_SEARCHED], len(u), seed)
+    def _mixture(self, u: np.ndarray, searched: int, seed: int) -> GaussianMixture:
+        count = self.count or self._chosen(u[:searched], len(u), seed)
         return self._fitted(u, min(count, len(u)), seed)
 
     def _chosen(self, u: np.ndarray, examples: int, seed: int) -> int:

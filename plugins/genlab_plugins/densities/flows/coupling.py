@@ -49,13 +49,12 @@ class AffineCoupling(Coupling):
     Args:
         conditioner: Maps the given half to twice the channels of the other; zero at first.
         size: Shape ``(channels,)`` or ``(channels, 1, 1)`` of what is learned per channel.
-        reach: What a starts from.
     """
 
-    def __init__(self, conditioner: Conditioner, size: tuple[int, ...], reach: float = 1.0) -> None:
+    def __init__(self, conditioner: Conditioner, size: tuple[int, ...]) -> None:
         super().__init__()
         self.conditioner = conditioner
-        self.a = nn.Parameter(torch.full(size, reach))
+        self.a = nn.Parameter(torch.ones(size))
         self.c = nn.Parameter(torch.zeros(size))
 
     def forward(self, given: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:

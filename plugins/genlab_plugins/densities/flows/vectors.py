@@ -18,8 +18,6 @@ __all__ = ["MakeCoupling", "affine_couplings", "alternating", "mixing"]
 MakeCoupling = Callable[[int, int], Coupling]
 """Takes the number of given features and of changed ones."""
 
-_REACH = 3.0  # log-scales of perceptrons: rings have to be torn open, which 1 hardly does
-
 
 def affine_couplings(width: int, depth: int) -> MakeCoupling:
     """Return a maker of affine couplings with perceptrons.
@@ -31,7 +29,7 @@ def affine_couplings(width: int, depth: int) -> MakeCoupling:
 
     def make(given: int, changed: int) -> Coupling:
         conditioner = Perceptron(given, 2 * changed, width, depth)
-        return AffineCoupling(conditioner, (changed,), _REACH)
+        return AffineCoupling(conditioner, (changed,))
 
     return make
 

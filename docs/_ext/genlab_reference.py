@@ -1,0 +1,164 @@
+"""Directives that document everything public, and references that know every name of an object.
+
+``.. genlab-objects:: genlab.figures`` documents all objects below a prefix, module by module;
+``:names:`` chooses some of them. ``.. genlab-components:: degradation`` documents the registered
+components of a role, by their names.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.nodes import make_refnode
+
+import inventory
+from genlab.registries import ROLES, registry
+
+AUTO = {"class": "autoclass", "function": "autofunction", "data": "autodata"}
+STRIP = """
+.. plot::
+   :include-source: false
+
+   from strips import strip
+   strip({name!r})
+"""
+
+
+class Objects(SphinxDirective):
+    """Document the public objects below a prefix."""
+
+    required_arguments = 1
+    option_spec: ClassVar[dict[str, Any]] = {"names": directives.unchanged}
+
+    def run(self) -> list[nodes.Node]:
+        """Return the documentation."""
+        prefix = self.arguments[0]
+        named = self.options.get("names")
+        if named is not None:
+            lines = []
+            by_name = {i.name: i for i in inventory.items() if i.documented == f"{prefix}.{i.name}"}
+            for name in named.split():
+                lines += described(by_name[name])
+        else:
+            lines = by_module([i for i in inventory.children(prefix) if not is_component(i)])
+        return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
+
+
+class Components(SphinxDirective):
+    """Document the registered components of a role."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return the documentation."""
+        role = self.arguments[0]
+        known = {item.canonical: item for item in inventory.items()}
+        lines = [".. list-table::", "   :widths: 25 75", ""]
+        entries = [e for e in registry(role).entries() if e.package == "genlab"]
+        for entry in entries:
+            lines += [f"   * - :ref:`{entry.name} <{role}-{entry.name}>`", f"     - {entry.summary}"]
+        lines += [""]
+        for entry in entries:
+            lines += [f".. _{role}-{entry.name}:", "", entry.name, "-" * len(entry.name), ""]
+            lines += [".. code-block:: sh", "", f"   {usage(role, entry.name)}", ""]
+            if role == "degradation":
+                lines += STRIP.format(name=entry.name).splitlines()
+            lines += described(known[entry.value.replace(":", ".")])
+        return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
+
+
+def usage(role: str, name: str) -> str:
+    """Return the command that uses a component."""
+    return {
+        "density": f"genlab run --density {name}",
+        "metric": f"genlab evaluate RUN --metric {name}",
+    }.get(role, f"genlab run --{role} {name}")
+
+
+def is_component(item: inventory.Item) -> bool:
+    """Say whether an object is a registered component, which is documented by its name."""
+    values = {e.value.replace(":", ".") for role in ROLES for e in registry(role).entries()}
+    return item.canonical in values
+
+
+def by_module(found: list[inventory.Item]) -> list[str]:
+    """Document objects under the heading of the module that defines them."""
+    lines: list[str] = []
+    for module in dict.fromkeys(item.home for item in found):
+        lines += [module, "-" * len(module), "", f".. automodule:: {module}", ""]
+        for item in found:
+            if item.home == module:
+                lines += described(item)
+    return lines
+
+
+def described(item: inventory.Item) -> list[str]:
+    """Return the directive of one object."""
+    lines = [f".. {AUTO[item.kind]}:: {item.documented}"]
+    if item.kind == "class":
+        lines += ["   :members:", "   :show-inheritance:"]
+    if item.kind == "data":
+        lines += ["   :no-value:"] if item.name in ("ROLES", "STYLE", "hookimpl") else []
+    return [*lines, ""]
+
+
+def resolve(app: Sphinx, env: Any, node: Any, content: nodes.Node) -> nodes.Node | None:
+    """Resolve a reference to an object by another of its names than the documented one."""
+    if node.get("refdomain") != "py":
+        return None
+    target = node["reftarget"].lstrip(".~")
+    for name in [target, f"{node.get('py:module')}.{target}"]:
+        home = documented(name) or alone(name)
+        if home:
+            domain = env.get_domain("py")
+            found = domain.objects.get(home)
+            if found:
+                return make_refnode(
+                    app.builder, node["refdoc"], found.docname, found.node_id, [content], home
+                )
+    return None
+
+
+def alone(name: str) -> str | None:
+    """Return the documented name of the only public object of a bare name, or None."""
+    found = [item.documented for item in inventory.items() if item.name == name]
+    return found[0] if len(found) == 1 else None
+
+
+def documented(name: str) -> str | None:
+    """Return the documented name of whatever a dotted name means, or None."""
+    parts = name.split(".")
+    for cut in range(len(parts), 0, -1):
+        try:
+            value: Any = importlib.import_module(".".join(parts[:cut]))
+        except ImportError:
+            continue
+        try:
+            for part in parts[cut:]:
+                value = getattr(value, part)
+        except AttributeError:
+            return None
+        if inspect.ismodule(value):
+            return value.__name__
+        module, qualified = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+        if module is None or qualified is None:
+            return None
+        known = {item.canonical: item.documented for item in inventory.items()}
+        top, *inner = qualified.split(".")
+        home = known.get(f"{module}.{top}")
+        return ".".join([home, *inner]) if home else None
+    return None
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directives."""
+    app.add_directive("genlab-objects", Objects)
+    app.add_directive("genlab-components", Components)
+    app.connect("missing-reference", resolve)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

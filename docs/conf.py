@@ -1,0 +1,87 @@
+"""How Sphinx builds the documentation: ``nox -s docs``, or ``sphinx-build -W -n docs docs/_build``."""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+import torch
+
+import genlab
+
+torch.set_num_threads(1)  # the pictures are small
+warnings.filterwarnings("ignore", ".*will be removed in Click 9", DeprecationWarning)
+
+project = "genlab"
+author = "The genlab developers"
+copyright = author  # noqa: A001
+version = release = genlab.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "matplotlib.sphinxext.plot_directive",
+    "myst_parser",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "genlab_cli",
+    "genlab_docstrings",
+    "genlab_gallery",
+    "genlab_reference",
+]
+exclude_patterns = ["_build", "examples", "architecture.md"]  # design.md includes the architecture
+nitpicky = True
+nitpick_ignore_regex = [
+    # Other libraries: their pages would have to be fetched while the documentation is built.
+    (
+        r"py:.*",
+        r"(torch|numpy|np|npt|nn|pluggy|pydantic|pytest|matplotlib|typer|click|PIL|Image|accelerate|"
+        r"pathlib|collections|typing|types|abc|enum|dataclasses|functools|contextlib|concurrent|"
+        r"importlib|jinja2|rich|ot|prdc|sklearn|annotated_types)\..*",
+    ),
+    # Literals and generic types that are written as text; names that are private.
+    (r"py:.*", r"(frozenset|dict)\[.*|NoneType|FieldInfo|Advance|(.*\.)?_\w+"),
+]
+
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_default_options = {"member-order": "bysource"}
+autodoc_preserve_defaults = True
+autodoc_typehints = "signature"
+autosummary_generate = False
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+maximum_signature_line_length = 88
+python_use_unqualified_type_names = True
+add_module_names = False
+toc_object_entries_show_parents = "hide"
+
+plot_formats = [("png", 120)]
+plot_html_show_formats = False
+plot_html_show_source_link = False
+plot_include_source = True
+plot_rcparams = {"figure.max_open_warning": 0}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "genlab"
+html_static_path = ["_static"]
+html_css_files = ["genlab.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {
+    "logo": {"text": "genlab"},
+    "header_links_before_dropdown": 7,
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+    "footer_start": ["copyright"],
+    "footer_end": ["sphinx-version"],
+}
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True

@@ -1,0 +1,121 @@
+"""What the tests of the documentation share: its pages, and components that are in them alone."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import sys
+import textwrap
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from genlab import registries
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+_SKIPPED = {"_build", "_ext", "_static", "examples"}
+
+
+def pages() -> list[Path]:
+    """Every page of the documentation, and the README."""
+    found = [p for s in ("*.md", "*.rst") for p in DOCS.rglob(s)]
+    inside = [p for p in found if not _SKIPPED & set(p.relative_to(DOCS).parts)]
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(inside)]
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code on a page."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{name_of(self.page)}:{self.line}"
+
+
+def blocks(page: Path, language: str | None = None) -> list[Block]:
+    """The fenced blocks of a Markdown page; directives are not among them."""
+    text = page.read_text("utf-8")
+    found = []
+    for match in re.finditer(r"^( *)```([^\n]*)\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL):
+        line = text.count("\n", 0, match.start()) + 2
+        spoken = match[2].strip()
+        if not spoken.startswith("{"):
+            found.append(Block(page, line, spoken, textwrap.dedent(match[3])))
+    return [block for block in found if language in (None, block.language)]
+
+
+def entry_points(page: Path) -> dict[str, dict[str, str]]:
+    """The entry points that the TOML blocks of a page declare, by group."""
+    found: dict[str, dict[str, str]] = {}
+    for block in blocks(page, "toml"):
+        tables = tomllib.loads(block.text)
+        for group, entries in tables.get("project", {}).get("entry-points", {}).items():
+            found.setdefault(group, {}).update(entries)
+    return found
+
+
+def definitions(page: Path) -> str:
+    """A module with everything that the Python blocks of a page import, define and set up."""
+    keep = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)
+    parts = []
+    for block in blocks(page, "python"):
+        if block.text.lstrip().startswith("def ") and "self" in block.text.split("\n")[0]:
+            continue  # a method, to be put into a class
+        for node in ast.parse(block.text).body:
+            made = isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+            simple = made and isinstance(node.value.func, ast.Name) and not node.value.args  # type: ignore[attr-defined]
+            if isinstance(node, keep) or simple:
+                parts.append(ast.unparse(node))
+    return "\n\n".join(parts) + "\n"
+
+
+Install = Callable[[str, Mapping[str, Mapping[str, str]]], None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Make a module ``my_package`` and its entry points known, as an installer would."""
+    site = tmp_path / "site"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def make(source: str, groups: Mapping[str, Mapping[str, str]]) -> None:
+        info = site / "my_package-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
+        lines = []
+        for group, entries in groups.items():
+            lines += [f"[{group}]", *(f"{key} = {value}" for key, value in entries.items())]
+        (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
+        (site / "my_package.py").write_text(source)
+        monkeypatch.syspath_prepend(str(site))
+        known = {
+            role: importlib.metadata.entry_points(group=group)
+            for role, group in registries.ROLES.items()
+        }
+        monkeypatch.setattr(registries, "_points", lambda: known)
+
+    yield make
+    for name in [n for n in sys.modules if n == "my_package"]:
+        del sys.modules[name]
+
+
+def command_line(*arguments: str) -> int:
+    """Run a command of genlab in this process and return its exit status."""
+    from genlab.cli import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return int(ended.value.code or 0)
