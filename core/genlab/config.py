@@ -151,7 +151,7 @@ class TrainingConfig(_Strict):
         None, description="what the network predicts; None: v for Gaussian degradations, else x0"
     )
     loss: Literal["l1", "l2"] | None = Field(
-        None, description="None: l2 for Gaussian degradations, else l1"
+        None, description="None: l2 where noise is added, else l1"
     )
     terminal: float | None = Field(
         None, ge=0, le=1, description="share of a batch drawn near t = 1; None: by the degradation"

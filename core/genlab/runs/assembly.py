@@ -103,7 +103,8 @@ def resolve(tables: Mapping[str, Any]) -> tuple[RunConfig, Dataset]:
         base |= {"degradation": defaults()["degradation"], "backbone": by_kind["backbone"]}
         name = merge(base, given)["degradation"]["name"]
         tags: DegradationTags = registry("degradation").get(name).tags
-        by_tag = defaults()["gaussian" if tags.gaussian else "other"]
+        kind = "gaussian" if tags.gaussian else "additive" if tags.additive else "other"
+        by_tag = defaults()[kind]
         base["sampler"] = tags.sampler or by_tag["sampler"]
         base["training"] |= {k: by_tag[k] for k in ("prediction", "loss", "terminal")}
     asked = given.get("training", {})

@@ -28,7 +28,7 @@ class Pixelate(Degradation):
             begun.
     """
 
-    tags = DegradationTags(linear=True, semigroup=True)
+    tags = DegradationTags(linear=True, semigroup=True, sampler="naive")
 
     def __init__(self, *, side: PositiveInt = 8) -> None:
         self.side = side

@@ -7,11 +7,10 @@ from typing import Literal
 from pydantic import PositiveInt
 
 from genlab import DataSpec, DensityTags
-from genlab_plugins.densities.flows.build import image_transform, require_two_features
+from genlab_plugins.densities.flows.build import affine_transform
 from genlab_plugins.densities.flows.flow import TransformedFlow
 from genlab_plugins.densities.flows.images import mixing_scale
-from genlab_plugins.densities.flows.transform import Transform
-from genlab_plugins.densities.flows.vectors import affine_couplings, mixing
+from genlab_plugins.densities.flows.vectors import mixing
 
 __all__ = ["Glow"]
 
@@ -56,15 +55,8 @@ class Glow(TransformedFlow):
         scales: PositiveInt = 2,
         base: Literal["fixed", "learned"] = "fixed",
     ) -> None:
-        require_two_features(spec, "glow")
-
-        def flat(features: int) -> Transform:
-            make = affine_couplings(width or 128, depth or 2)
-            return mixing(features, couplings or 8, make)
-
-        if spec.kind == "image":
-            make = mixing_scale(couplings or 6, width or 32, depth or 1)
-            transform = image_transform(spec, scales, make, flat)
-        else:
-            transform = flat(spec.shape[0])
+        transform = affine_transform(
+            spec, "glow", mixing, mixing_scale,
+            couplings=couplings, width=width, depth=depth, scales=scales,
+        )  # fmt: skip
         super().__init__(spec, transform, base)

@@ -18,7 +18,9 @@ from genlab_plugins.densities.components import GaussianComponents
 
 __all__ = ["GMM"]
 
-_SEARCHED = 6000  # examples on which the number of components is chosen, shared out among the classes
+_SEARCHED = (
+    6000  # examples on which the number of components is chosen, shared out among the classes
+)
 _ENOUGH = 1500  # examples that a class gets at least
 
 

@@ -10,8 +10,51 @@ from genlab import DataSpec, RequestError
 from genlab_plugins.densities.flows.images import MakeScale, Shape, multiscale, to_reals
 from genlab_plugins.densities.flows.rearrange import Flat
 from genlab_plugins.densities.flows.transform import Chain, Transform
+from genlab_plugins.densities.flows.vectors import MakeCoupling, affine_couplings
 
-__all__ = ["image_transform", "require_two_features", "require_vectors"]
+__all__ = ["affine_transform", "image_transform", "require_vectors"]
+
+MakeVectors = Callable[[int, int, MakeCoupling], Transform]
+"""Takes the number of features, the number of couplings and a maker of couplings."""
+
+MakeImages = Callable[[int, int, int], MakeScale]
+"""Takes the number of couplings in a scale, their width and their depth."""
+
+
+def affine_transform(
+    spec: DataSpec,
+    name: str,
+    vectors: MakeVectors,
+    images: MakeImages,
+    *,
+    couplings: int | None,
+    width: int | None,
+    depth: int | None,
+    scales: int,
+) -> Transform:
+    """Return a transform of affine couplings, of vectors or of images.
+
+    Args:
+        spec: The data.
+        name: The density that asks.
+        vectors: How couplings of vectors follow each other.
+        images: How couplings of images follow each other in a scale.
+        couplings: Number of couplings; None: 8 for vectors, 6 for images.
+        width: Features of hidden layers; None: 128 for vectors, 32 for images.
+        depth: Hidden layers or residual blocks; None: 2 for vectors, 1 for images.
+        scales: Largest number of scales of images.
+
+    Raises:
+        RequestError: An example is one number, which affine couplings can only scale.
+    """
+    _require_two_features(spec, name)
+
+    def flat(features: int) -> Transform:
+        return vectors(features, couplings or 8, affine_couplings(width or 128, depth or 2))
+
+    if spec.kind == "vector":
+        return flat(spec.shape[0])
+    return image_transform(spec, scales, images(couplings or 6, width or 32, depth or 1), flat)
 
 
 def image_transform(
@@ -32,16 +75,7 @@ def image_transform(
     return Chain([*to_reals(spec), multiscale(shape, scales, make)])
 
 
-def require_two_features(spec: DataSpec, name: str) -> None:
-    """Refuse data with a single number.
-
-    Args:
-        spec: The data.
-        name: The density that asks.
-
-    Raises:
-        RequestError: An example is one number, which affine couplings can only scale.
-    """
+def _require_two_features(spec: DataSpec, name: str) -> None:
     if math.prod(spec.shape) < 2:
         raise RequestError(
             f"the density {name!r} couples features with one another; this data has the shape "
