@@ -39,6 +39,14 @@ def test(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    sync(session, "docs")
+    target = "docs/_build/html"
+    session.run("sphinx-build", "-W", "--keep-going", "-n", "-b", "html", "docs", target)
+
+
+@nox.session
 def plugins(session: nox.Session) -> None:
     """Install the example and a fresh package beside genlab, as a stranger would, and use them."""
     session.install("--no-sources", ".", "./docs/examples/genlab-swirl", "pytest>=8.2,<10")

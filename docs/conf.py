@@ -17,7 +17,7 @@ warnings.filterwarnings("ignore", ".*will be removed in Click 9", DeprecationWar
 
 project = "genlab"
 author = "The genlab developers"
-copyright = author  # noqa: A001
+copyright = author
 version = release = genlab.__version__
 
 extensions = [
@@ -25,16 +25,17 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
-    "matplotlib.sphinxext.plot_directive",
     "myst_parser",
     "sphinx_copybutton",
     "sphinx_design",
     "genlab_cli",
     "genlab_docstrings",
+    "genlab_figure",
     "genlab_gallery",
     "genlab_reference",
 ]
 exclude_patterns = ["_build", "examples", "architecture.md"]  # design.md includes the architecture
+highlight_language = "none"  # a block without a language is no code
 nitpicky = True
 nitpick_ignore_regex = [
     # Other libraries: their pages would have to be fetched while the documentation is built.
@@ -45,7 +46,7 @@ nitpick_ignore_regex = [
         r"importlib|jinja2|rich|ot|prdc|sklearn|annotated_types)\..*",
     ),
     # Literals and generic types that are written as text; names that are private.
-    (r"py:.*", r"(frozenset|dict)\[.*|NoneType|FieldInfo|Advance|(.*\.)?_\w+"),
+    (r"py:.*", r"(frozenset|dict)\[.*|NoneType|FieldInfo|Tensor|Path|Figure|Advance|(.*\.)?_\w+"),
 ]
 
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
@@ -63,18 +64,13 @@ python_use_unqualified_type_names = True
 add_module_names = False
 toc_object_entries_show_parents = "hide"
 
-plot_formats = [("png", 120)]
-plot_html_show_formats = False
-plot_html_show_source_link = False
-plot_include_source = True
-plot_rcparams = {"figure.max_open_warning": 0}
-
 html_theme = "pydata_sphinx_theme"
 html_title = "genlab"
 html_static_path = ["_static"]
 html_css_files = ["genlab.css"]
 html_copy_source = False
 html_show_sourcelink = False
+html_sidebars = {page: [] for page in ("index", "quickstart", "tutorial", "concepts", "gallery")}
 html_theme_options = {
     "logo": {"text": "genlab"},
     "header_links_before_dropdown": 7,

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -36,26 +37,33 @@ def of_command(path: str, command: Any) -> list[str]:
     lines += [".. code-block:: text", "", f"   {path} {usage}", ""]
     lines += [*inspect.cleandoc(command.help or "").splitlines(), ""]
     lines += [f".. program:: {path}", ""]
+    declared = helps(command.callback)
     for parameter in command.get_params(context):
-        lines += of_parameter(parameter, context)
+        lines += of_parameter(parameter, context, declared)
     return lines
 
 
-def of_parameter(parameter: Any, context: Any) -> list[str]:
+def helps(callback: Any) -> dict[str, str]:
+    """Return what a command's function says of its parameters: newer clicks drop it for arguments."""
+    found = {}
+    for name, parameter in typer.main.get_params_from_function(callback).items():
+        found[name] = getattr(parameter.default, "help", None) or ""
+    return found
+
+
+def of_parameter(parameter: Any, context: Any, declared: dict[str, str]) -> list[str]:
     """Return the directive of an argument or an option."""
-    said = getattr(parameter, "help", None) or ""
+    said = getattr(parameter, "help", None) or declared.get(parameter.name, "")
     if parameter.param_type_name == "argument":
-        name = parameter.make_metavar(context)
-        return [f".. option:: {name}", "", f"   {said}", ""]
-    flag = parameter.is_flag
-    value = "" if flag else f" <{parameter.metavar or parameter.type.name}>"
+        return [f".. option:: {parameter.make_metavar(context)}", "", f"   {said}", ""]
+    value = "" if parameter.is_flag else f" <{parameter.metavar or parameter.type.name}>"
     spelled = ", ".join(f"{name}{value}" for name in [*parameter.opts, *parameter.secondary_opts])
     notes = []
     if parameter.multiple:
         notes.append("May be given several times.")
     if parameter.required:
         notes.append("Required.")
-    elif parameter.default not in (None, False, (), []) and not callable(parameter.default):
+    elif isinstance(parameter.default, (int, float, str, Path)) and not parameter.is_flag:
         notes.append(f"Default: ``{parameter.default}``.")
     return [f".. option:: {spelled}", "", f"   {' '.join([said, *notes])}", ""]
 

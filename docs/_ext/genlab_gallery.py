@@ -35,12 +35,19 @@ def section(file: Path) -> Iterator[str]:
     """Yield the section of an experiment."""
     name = file.stem
     text = file.read_text("utf-8")
+    command = "sweep" if "\n[sweep]" in text else "run"
     comment = takewhile(lambda line: line.startswith("#"), text.splitlines())
     yield from (f".. _experiment-{name}:", "", name, "-" * len(name), "")
     yield from (line.lstrip("# ") for line in comment)
-    yield from ("", ".. code-block:: sh", "", f"   genlab run {name}{needs(text)}", "")
+    yield from ("", ".. code-block:: sh", "", f"   genlab {command} {name}{needs(text)}", "")
     for picture in pictures(ROOT / "report" / "results" / name):
-        yield from (f".. figure:: {picture}", "   :class: gl-plate", "", f"   {Path(picture).stem}", "")
+        yield from (
+            f".. figure:: {picture}",
+            "   :class: gl-plate",
+            "",
+            f"   {Path(picture).stem}",
+            "",
+        )
     yield from (".. dropdown:: The file", "", "   .. code-block:: toml", "")
     yield from (f"      {line}" for line in text.splitlines())
     yield ""

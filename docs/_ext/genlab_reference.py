@@ -11,23 +11,17 @@ import importlib
 import inspect
 from typing import Any, ClassVar
 
+import inventory
 from docutils import nodes
 from docutils.parsers.rst import directives
+from genlab_figure import STRIP
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
-import inventory
 from genlab.registries import ROLES, registry
 
 AUTO = {"class": "autoclass", "function": "autofunction", "data": "autodata"}
-STRIP = """
-.. plot::
-   :include-source: false
-
-   from strips import strip
-   strip({name!r})
-"""
 
 
 class Objects(SphinxDirective):
@@ -62,13 +56,18 @@ class Components(SphinxDirective):
         lines = [".. list-table::", "   :widths: 25 75", ""]
         entries = [e for e in registry(role).entries() if e.package == "genlab"]
         for entry in entries:
-            lines += [f"   * - :ref:`{entry.name} <{role}-{entry.name}>`", f"     - {entry.summary}"]
+            lines += [
+                f"   * - :ref:`{entry.name} <{role}-{entry.name}>`",
+                f"     - {entry.summary}",
+            ]
         lines += [""]
         for entry in entries:
             lines += [f".. _{role}-{entry.name}:", "", entry.name, "-" * len(entry.name), ""]
             lines += [".. code-block:: sh", "", f"   {usage(role, entry.name)}", ""]
             if role == "degradation":
-                lines += STRIP.format(name=entry.name).splitlines()
+                lines += [".. genlab-figure::", "   :hidden:", f"   :alt: {entry.name} at work", ""]
+                lines += [f"   {line}" for line in STRIP.format(name=entry.name).splitlines()]
+                lines += [""]
             lines += described(known[entry.value.replace(":", ".")])
         return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
 
@@ -91,7 +90,8 @@ def by_module(found: list[inventory.Item]) -> list[str]:
     """Document objects under the heading of the module that defines them."""
     lines: list[str] = []
     for module in dict.fromkeys(item.home for item in found):
-        lines += [module, "-" * len(module), "", f".. automodule:: {module}", ""]
+        title = module.removeprefix("genlab_plugins.").removeprefix("genlab.")
+        lines += [title, "-" * len(title), "", f".. automodule:: {module}", ""]
         for item in found:
             if item.home == module:
                 lines += described(item)

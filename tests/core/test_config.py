@@ -58,9 +58,9 @@ def test_defaults_follow_data_and_degradation() -> None:
     blur, _ = resolve({"degradation": "blur"})
     assert (blur.backbone.name, blur.sampler.name, blur.prior.name) == ("unet", "naive", "gmm")
     assert (blur.training.loss, blur.training.prediction) == ("l1", "x0")
-    assert resolve({"degradation": "pixelate"})[0].sampler.name == "cold"
+    assert resolve({"degradation": "ink"})[0].sampler.name == "cold"
     mix, _ = resolve({"degradation": "mix"})
-    assert mix.prior.name == "empirical"
+    assert (mix.prior.name, mix.training.loss, mix.training.terminal) == ("empirical", "l2", 0.0)
     flow, _ = resolve({"density": "gmm"})
     assert flow.degradation is flow.backbone is flow.sampler is None
 

@@ -11,10 +11,12 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from genlab import registries
+from genlab import api, registries
+from genlab.runs.engine import _Work
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -52,7 +54,12 @@ def blocks(page: Path, language: str | None = None) -> list[Block]:
     for match in re.finditer(r"^( *)```([^\n]*)\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL):
         line = text.count("\n", 0, match.start()) + 2
         spoken = match[2].strip()
-        if not spoken.startswith("{"):
+        if spoken == "{genlab-figure}":
+            spoken, line = "python", line + 2
+            options, _, code = match[3].partition("\n\n")
+            assert options.startswith(":alt:"), "the options of a figure end with an empty line"
+            found.append(Block(page, line, spoken, textwrap.dedent(code)))
+        elif not spoken.startswith("{"):
             found.append(Block(page, line, spoken, textwrap.dedent(match[3])))
     return [block for block in found if language in (None, block.language)]
 
@@ -119,3 +126,18 @@ def command_line(*arguments: str) -> int:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     return int(ended.value.code or 0)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut the budget of every run: 20 steps, 20 samples, 4 steps of a walk, and no figures."""
+    whole: Callable[..., Any] = api.run
+
+    def run(*arguments: Any, set: Any = (), steps: int | None = None, **others: Any) -> Any:
+        assert not set, "a block with settings of its own needs a budget of its own"
+        others.pop("minutes", None)
+        cut = {"sampling": {"count": 20, "steps": 4}, "training": {"batch": 16}}
+        return whole(*arguments, steps=min(steps or 20, 20), set=cut, **others)
+
+    monkeypatch.setattr(api, "run", run)
+    monkeypatch.setattr(_Work, "_draw", lambda self, run: None)

@@ -5,7 +5,7 @@
 * ``sh`` is parsed by the application itself: commands, options and values; the components and settings
   of ``genlab run`` are resolved as for a real run.
 * ``toml`` is parsed; entry points must name classes that the page defines.
-* Everything else must be ``text``, which is what a program said.
+* Everything else must be ``text``, which is what a program said, or have no language.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import io
 import re
 import shlex
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,9 @@ from genlab import api, registry
 from genlab.cli import app
 from genlab.config import check_parameters, parse_assignments
 from genlab.experiments import experiment_names
+from genlab.kit import create_package
 from genlab.registries import ROLES
 from genlab.runs.assembly import resolve
-from genlab.runs.engine import _Work
 
 from .conftest import (
     Block,
@@ -51,16 +51,19 @@ OTHERS = {
     "nox": "is what runs this",
     "docker": "needs a daemon",
 }
-PLACES = {"RUN": "runs/first", "DIR": ".", "NAME": "blur", "ROLE": "degradation"}
+PLACES = {"RUN": "runs/first", "DIR": "."}
 
 MARKDOWN = [page for page in pages() if page.suffix == ".md"]
 WITH_PYTHON = [page for page in MARKDOWN if blocks(page, "python")]
-WITH_COMPONENTS = [page for page in MARKDOWN if "genlab.degradations" in str(entry_points(page))
-                   or set(entry_points(page)) & set(ROLES.values())]  # fmt: skip
+WITH_COMPONENTS = [
+    page
+    for page in MARKDOWN
+    if set(entry_points(page)) & set(ROLES.values()) and "my_package:" in str(entry_points(page))
+]
 
 
 def test_blocks_say_what_they_are() -> None:
-    known = {"python", "sh", "toml", "text"}
+    known = {"python", "sh", "toml", "text", ""}  # without a language: no code
     found = [block for page in MARKDOWN for block in blocks(page)]
     assert [f"{block}: {block.language!r}" for block in found if block.language not in known] == []
     assert len(found) > 50
@@ -70,21 +73,6 @@ def test_pages_of_directives_hold_no_code_by_hand() -> None:
     for page in pages():
         if page.suffix == ".rst":
             assert "code-block" not in page.read_text("utf-8"), name_of(page)
-
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut the budget of every run."""
-    whole: Callable[..., Any] = api.run
-
-    def run(*arguments: Any, set: Any = (), steps: int | None = None, **others: Any) -> Any:
-        assert not set, "a block with settings of its own needs a budget of its own"
-        others.pop("minutes", None)
-        cut = {"sampling": {"count": 20, "steps": 4}, "training": {"batch": 16}}
-        return whole(*arguments, steps=min(steps or 20, 20), set=cut, **others)
-
-    monkeypatch.setattr(api, "run", run)
-    monkeypatch.setattr(_Work, "_draw", lambda self, run: None)
 
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=name_of)
@@ -143,19 +131,26 @@ def test_toml_parses_and_names_what_is_there(page: Path) -> None:
             for value in entries.values():
                 if value.startswith("my_package:"):
                     name = value.partition(":")[2]
-                    assert re.search(rf"^(class {name}\b|{name} = )", definitions(page), re.MULTILINE), block
+                    assert re.search(
+                        rf"^(class {name}\b|{name} = )", definitions(page), re.MULTILINE
+                    ), block
 
 
 @pytest.mark.parametrize("page", MARKDOWN, ids=name_of)
-def test_commands_are_right(page: Path, install: Install) -> None:
-    declared = dict(entry_points(page))
-    for role, name in re.findall(r"genlab new (\w+) ([\w-]+)", page.read_text("utf-8")):
-        made = 'class Made(__import__("genlab").Degradation):\n    tags = __import__("genlab").DegradationTags()\n'
-        if ROLES[role] not in declared:
-            assert role == "degradation", "only the tutorial of a degradation makes a package"
-            install(definitions(page) + made, {ROLES[role]: {name: "my_package:Made"}})
-            declared = {}
-    if declared:
+def test_commands_are_right(page: Path, install: Install, tmp_path: Path) -> None:
+    declared = entry_points(page)
+    made = re.search(r"genlab new ([a-z]+) ([a-z][a-z-]*)[`\n]", page.read_text("utf-8"))
+    if made:
+        folder = create_package(made[1], made[2], tmp_path)
+        (module,) = (folder / "src").rglob(f"{made[1]}.py")
+        name = made[2].title().replace("-", "")
+        groups = {ROLES[made[1]]: {}, **declared} if "my_package" in str(declared) else {}
+        groups[ROLES[made[1]]] = {
+            **groups.get(ROLES[made[1]], {}),
+            made[2]: f"my_package:{name}",
+        }
+        install(module.read_text() + definitions(page), groups)
+    elif declared:
         install(definitions(page), declared)
     for block in blocks(page, "sh"):
         for command in commands(block):
@@ -197,8 +192,12 @@ def check_command(where: object, command: list[str]) -> None:
     if prose and any(p.required for p in parser.params):
         return
     context = parser.make_context(f"genlab {words[0]}", words[1:])
+    if {"FILE", "NAME", "ROLE", "ROLE.PARAMETER=VALUE"} & set(words):
+        return  # a pattern of a command, whose options are right
     given: dict[str, Any] = context.params
-    if words[0] == "run":
+    if words[0] == "sweep":
+        assert given["file"] in experiment_names(), where
+    elif words[0] == "run":
         check_request(where, given)
     elif words[0] in ("show", "check"):
         component = registry(given["role"]).get(given["name"])
@@ -219,11 +218,16 @@ def check_request(where: object, given: dict[str, Any]) -> None:
     if given["experiment"] is not None:
         assert given["experiment"] in experiment_names(), where
     tables = api.request(
-        given["experiment"], named, budget, given["settings"] or (), classify=given["classify"]
+        given["experiment"],
+        named,
+        budget,
+        given["settings"] or (),
+        classify=given["classify"],
+        named_budget=given["budget"],
     )
     if tables.get("dataset", {}).get("name") == "image-folder":
         assert given["data"], f"{where}: an image folder needs --data"
-        given = tables.pop("dataset")
-        params = {k: v for k, v in given.items() if k != "name"}
+        params = {"path": "photos.zip", **tables.pop("dataset")}
+        params.pop("name")
         check_parameters(registry("dataset").get("image-folder"), params, where="dataset")
     resolve(tables)

@@ -19,7 +19,8 @@ from .conftest import DOCS
 def inventory() -> ModuleType:
     """The module that says what is public; the documentation is built from it."""
     spec = importlib.util.spec_from_file_location("docs_inventory", DOCS / "_ext" / "inventory.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
@@ -31,7 +32,9 @@ def directives() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     """Prefixes whose objects the reference documents, single objects, and roles."""
     text = "\n".join(page.read_text("utf-8") for page in sorted((DOCS / "reference").glob("*.rst")))
     prefixes, single = set(), set()
-    for found in re.finditer(r"^\.\. genlab-objects:: (\S+)\n((?: +\S[^\n]*\n)*)", text, re.MULTILINE):
+    for found in re.finditer(
+        r"^\.\. genlab-objects:: (\S+)\n((?: +\S[^\n]*\n)*)", text, re.MULTILINE
+    ):
         names = re.sub(r":names:", "", found[2]).split()
         single |= {f"{found[1]}.{name}" for name in names}
         prefixes |= set() if names else {found[1]}
@@ -39,6 +42,7 @@ def directives() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     return frozenset(prefixes), frozenset(single), frozenset(roles)
 
 
+@cache
 def components() -> set[str]:
     return {
         entry.value.replace(":", ".")
@@ -83,7 +87,9 @@ def test_the_inventory_agrees_with_what_can_be_imported(package: str) -> None:
     }
     public = [name for name in module.__all__ if not name.startswith("__")]
     shorter = {f"genlab.{name}" for name in public}
-    assert [n for n in public if f"{package}.{n}" not in known and not {f"genlab.{n}"} & known] == []
+    assert [
+        n for n in public if f"{package}.{n}" not in known and not {f"genlab.{n}"} & known
+    ] == []
     assert shorter
 
 
@@ -96,4 +102,6 @@ def test_every_command_has_help() -> None:
     for name, command in group.commands.items():  # type: ignore[attr-defined]
         assert command.help, name
         for parameter in command.params:
-            assert getattr(parameter, "help", None), f"genlab {name}: {parameter.name} has no help"
+            declared = typer.main.get_params_from_function(command.callback)
+            said = getattr(declared[parameter.name].default, "help", None)
+            assert said or name == "version", f"genlab {name}: {parameter.name} has no help"

@@ -24,6 +24,7 @@ def with_method(source: str, method: str) -> str:
     return "\n".join([*lines[: old.lineno - 1], *new, *lines[old.end_lineno :]]) + "\n"
 
 
+@pytest.mark.usefixtures("small")
 def test_the_tutorial_ends_with_a_comparison(
     tmp_path: Path, install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -41,9 +42,8 @@ def test_the_tutorial_ends_with_a_comparison(
     install(source, {"genlab.degradations": {"ripple": "my_package:Ripple"}})
     monkeypatch.chdir(tmp_path)
     assert command_line("check", "degradation", "ripple", "--json") == 0
-    small = {"sampling": {"count": 40, "steps": 4}, "training": {"batch": 16}}
     for name in ("ripple", "gaussian"):
-        genlab.run(degradation=name, steps=5, out=f"runs/{name}", set=small)
+        genlab.run(degradation=name, steps=5, out=f"runs/{name}")
     assert command_line("compare", "runs/ripple", "runs/gaussian", "--json") == 0
     assert (tmp_path / "comparison" / "samples.png").is_file()
     assert json.loads((tmp_path / "runs" / "ripple" / "metrics.json").read_text())["metrics"]
