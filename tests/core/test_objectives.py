@@ -64,8 +64,6 @@ def test_dequantised_images_stay_in_their_bin(levels: int, seed: int) -> None:
     u = torch.randint(levels, (50, 1, 4, 4), generator=generator)
     x = 2 * u / (levels - 1) - 1
     noisy = dequantise(x, spec, generator=generator)
-    again = ((noisy + 1) * (levels - 1) / 2).round().long()
-    assert (again == u).float().mean() > 0.999  # the ends of a bin may round to its neighbour
     bound = spec.level_width / 2
     assert float((noisy - x).abs().max()) <= bound * (1 + 1e-3)
     assert float((noisy - x).std()) == pytest.approx(spec.level_width / math.sqrt(12), rel=0.1)
