@@ -37,6 +37,7 @@ _WHERE = {
     "Examples": "genlab.protocols",
     "FittedDensity": "genlab.protocols",
     "Flow": "genlab.protocols",
+    "DiagonalDegradation": "genlab.protocols",
     "GaussianDegradation": "genlab.protocols",
     "LazyImages": "genlab.protocols",
     "Metric": "genlab.protocols",
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from genlab.protocols import DegradationTags as DegradationTags
     from genlab.protocols import Density as Density
     from genlab.protocols import DensityTags as DensityTags
+    from genlab.protocols import DiagonalDegradation as DiagonalDegradation
     from genlab.protocols import Examples as Examples
     from genlab.protocols import FittedDensity as FittedDensity
     from genlab.protocols import Flow as Flow

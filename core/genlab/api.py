@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from genlab.config import merge, parse_assignments
+from genlab.config import merge, merge_training, parse_assignments
 from genlab.errors import RequestError
 from genlab.runs import Run
 from genlab.runs.engine import continue_run, start_run
@@ -146,9 +146,7 @@ def request(
     tables = merge(tables, {key: value for key, value in named.items() if value is not None})
     given = _one_budget(budget)
     if given:
-        training = dict(tables.get("training", {}))
-        kept = {k: v for k, v in training.items() if k not in ("minutes", "steps", "epochs")}
-        tables["training"] = {**kept, **given}
+        tables["training"] = merge_training(tables.get("training", {}), given)
     if classify:
         if "density" not in tables or "degradation" in tables:
             raise RequestError("--classify is for a density, as in --density realnvp --classify")

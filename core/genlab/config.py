@@ -28,6 +28,7 @@ from pydantic import (
 from genlab.errors import RequestError, nearest
 
 __all__ = [
+    "BUDGET_UNITS",
     "ComponentConfig",
     "Parameter",
     "RunConfig",
@@ -36,10 +37,15 @@ __all__ = [
     "check_names",
     "check_parameters",
     "merge",
+    "merge_training",
     "parameters",
     "parse_assignments",
     "parse_config",
 ]
+
+
+BUDGET_UNITS = ("steps", "epochs", "minutes")
+"""What a budget of training is counted in; a training has one of them."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +154,8 @@ class TrainingConfig(_Strict):
     clip: PositiveFloat = Field(1.0, description="largest norm of the gradient")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the weights' moving average")
     prediction: Literal["x0", "eps", "v"] | None = Field(
-        None, description="what the network predicts; None: v for Gaussian degradations, else x0"
+        None,
+        description="what the network predicts; None: v for Gaussian noise in any basis, else x0",
     )
     loss: Literal["l1", "l2"] | None = Field(
         None, description="None: l2 where noise is added, else l1"
@@ -173,7 +180,7 @@ class TrainingConfig(_Strict):
 
     @pydantic.model_validator(mode="after")
     def _one_budget(self) -> TrainingConfig:
-        given = [n for n in ("steps", "epochs", "minutes") if getattr(self, n) is not None]
+        given = [n for n in BUDGET_UNITS if getattr(self, n) is not None]
         if len(given) > 1:
             raise ValueError(f"one budget at a time: {' and '.join(given)} were given")
         return self
@@ -288,6 +295,13 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = {**old, **value}
     return merged
+
+
+def merge_training(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay settings of a training over others; a budget takes the place of any other."""
+    if any(over.get(unit) is not None for unit in BUDGET_UNITS):
+        base = {key: value for key, value in base.items() if key not in BUDGET_UNITS}
+    return {**base, **over}
 
 
 _COMPONENTS = ("dataset", "degradation", "backbone", "sampler", "prior", "density")

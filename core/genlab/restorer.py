@@ -9,11 +9,12 @@ Every sampler consumes the estimate :math:`\hat x_0`, whatever the network was t
   :math:`(\alpha_t x_t - n_t \sigma_t \hat v) / n_t^2`.
 
 With :math:`n_t = \sqrt{\alpha_t^2 + \sigma_t^2}`, which is 1 where variance is preserved, the network sees
-:math:`x_t / n_t`: its input and the target of v have the size of the data at every noise level.
+:math:`x_t / n_t`: its input and the target of v have the size of the data at every noise level. Where each
+frequency has an :math:`\alpha_t` of its own, all of it is done frequency by frequency.
 
 Sources: Ho, Jain & Abbeel 2020 (arXiv:2006.11239) for eps, Salimans & Ho 2022 (arXiv:2202.00512) for v,
-Karras et al. 2022 (arXiv:2206.00364) for scaling the input, Bansal et al. 2022 (arXiv:2208.09392) for x0 with
-a degradation that is not Gaussian.
+Karras et al. 2022 (arXiv:2206.00364) for scaling the input, Hoogeboom & Salimans 2022 (arXiv:2209.05557) for
+noise in another basis, Bansal et al. 2022 (arXiv:2208.09392) for x0 with a degradation that is not Gaussian.
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from genlab.errors import RequestError
-from genlab.protocols import Backbone, Degradation, GaussianDegradation
-from genlab.protocols.degradation import right_expand
+from genlab.protocols import Backbone, Degradation, DiagonalDegradation
 
 __all__ = ["Prediction", "Restorer"]
 
@@ -39,7 +39,8 @@ class Restorer(nn.Module):
     Args:
         backbone: The network.
         degradation: What destroyed the data.
-        prediction: What the network predicts; ``"eps"`` and ``"v"`` need a Gaussian degradation.
+        prediction: What the network predicts; ``"eps"`` and ``"v"`` need a Gaussian degradation, be it
+            in another basis.
 
     Raises:
         RequestError: The prediction does not fit the degradation.
@@ -53,6 +54,7 @@ class Restorer(nn.Module):
         self.backbone = backbone
         self.degradation = degradation
         self.prediction = prediction
+        self._residual = prediction == "x0" and not degradation.tags.gaussian
 
     def forward(self, x_t: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the estimate of x_0.
@@ -62,61 +64,75 @@ class Restorer(nn.Module):
             t: Times ``(B,)``.
             y: Labels ``(B,)`` or None.
         """
-        if not self.degradation.tags.gaussian:
+        if self._residual:
             return self.estimate(x_t, t, self.backbone(x_t, t, y))
-        alpha, sigma = self._amplitudes(x_t, t)
+        alpha, sigma = self._diagonal.amplitudes(t, x_t)
         power = alpha.square() + sigma.square()
-        output: Tensor = self.backbone(x_t / power.sqrt(), t, y)
+        output: Tensor = self.backbone(self._scaled(x_t, power), t, y)
         return self._estimate(x_t, output, alpha, sigma, power)
 
     def scaled(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Return ``x_t`` as the network sees it: in the size of the data."""
-        if not self.degradation.tags.gaussian:
+        if self._residual:
             return x_t
-        alpha, sigma = self._amplitudes(x_t, t)
-        return x_t / (alpha.square() + sigma.square()).sqrt()
+        alpha, sigma = self._diagonal.amplitudes(t, x_t)
+        return self._scaled(x_t, alpha.square() + sigma.square())
 
     def estimate(self, x_t: Tensor, t: Tensor, output: Tensor) -> Tensor:
         """Turn the network's output for ``x_t`` into the estimate of x_0."""
-        if not self.degradation.tags.gaussian:
+        if self._residual:
             return x_t + output
-        alpha, sigma = self._amplitudes(x_t, t)
+        alpha, sigma = self._diagonal.amplitudes(t, x_t)
         return self._estimate(x_t, output, alpha, sigma, alpha.square() + sigma.square())
+
+    def target(self, x_0: Tensor, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        """Return what the network should have said: ``estimate(x_t, t, target) == x_0``."""
+        if self._residual or z is None:
+            return x_0 - x_t
+        if self.prediction == "x0":
+            return x_0
+        if self.prediction == "eps":
+            return z
+        basis = self._diagonal
+        alpha, sigma = basis.amplitudes(t, x_0)
+        v = alpha * basis.to_basis(z) - sigma * basis.to_basis(x_0)
+        return basis.from_basis(v / (alpha.square() + sigma.square()).sqrt())
 
     def _estimate(
         self, x_t: Tensor, output: Tensor, alpha: Tensor, sigma: Tensor, power: Tensor
     ) -> Tensor:
         if self.prediction == "x0":
             return output
+        basis = self._diagonal
+        x_t, output = basis.to_basis(x_t), basis.to_basis(output)
         if self.prediction == "eps":
-            return (x_t - sigma * output) / alpha
-        return ((alpha / power) * x_t).addcmul(-sigma / power.sqrt(), output)
+            return basis.from_basis((x_t - sigma * output) / alpha)
+        return basis.from_basis(((alpha / power) * x_t).addcmul(-sigma / power.sqrt(), output))
 
-    def target(self, x_0: Tensor, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
-        """Return what the network should have said: ``estimate(x_t, t, target) == x_0``."""
-        if not self.degradation.tags.gaussian or z is None:
-            return x_0 - x_t
-        if self.prediction == "x0":
-            return x_0
-        if self.prediction == "eps":
-            return z
-        alpha, sigma = self._amplitudes(x_0, t)
-        return (alpha * z - sigma * x_0) / (alpha.square() + sigma.square()).sqrt()
+    def _scaled(self, x_t: Tensor, power: Tensor) -> Tensor:
+        return self._diagonal.from_basis(self._diagonal.to_basis(x_t) / power.sqrt())
 
-    def _amplitudes(self, like: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        degradation = cast(GaussianDegradation, self.degradation)
-        return right_expand(degradation.alpha(t), like), right_expand(degradation.sigma(t), like)
+    @property
+    def _diagonal(self) -> DiagonalDegradation:
+        return cast(DiagonalDegradation, self.degradation)
 
 
 def _check(prediction: Prediction, degradation: Degradation) -> None:
     """Refuse a prediction that the degradation does not allow."""
-    name = type(degradation).__name__
-    if prediction != "x0" and not degradation.tags.gaussian:
+    name, tags = type(degradation).__name__, degradation.tags
+    if prediction != "x0" and not (tags.gaussian or tags.diagonal):
         raise RequestError(
-            f"training.prediction = {prediction!r} needs a Gaussian degradation; {name} fits 'x0'"
+            f"training.prediction = {prediction!r} needs Gaussian noise with an amplitude of the data "
+            f"for each coordinate (the tag diagonal); {name} fits 'x0'"
         )
-    if prediction == "eps" and not cast(GaussianDegradation, degradation).alpha(torch.ones(1)) > 0:
+    if prediction == "eps" and not _some_is_left(cast(DiagonalDegradation, degradation)):
         raise RequestError(
             f"training.prediction = 'eps' needs some data left at t = 1, and this {name} leaves none: "
             f"'v' and 'x0' fit"
         )
+
+
+def _some_is_left(degradation: DiagonalDegradation) -> bool:
+    """Say whether no coordinate of the data is lost at t = 1, on the smallest data that fits."""
+    like = torch.zeros(1, 2) if "vector" in degradation.tags.data else torch.zeros(1, 1, 8, 8)
+    return bool((degradation.amplitudes(torch.ones(1), like)[0] > 0).all())

@@ -206,6 +206,22 @@ class WrongNoise(CosineNoise):
         return 1.01 * super().noise(x_t, x_0, t)
 
 
+class SkewBasis(CosineNoise):
+    """A basis whose vectors are of length 2."""
+
+    def to_basis(self, x: Tensor) -> Tensor:
+        return 2 * x
+
+    def from_basis(self, c: Tensor) -> Tensor:
+        return c / 2
+
+
+class WrongAmplitudes(CosineNoise):
+    def amplitudes(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        alpha, sigma = super().amplitudes(t, like)
+        return alpha, 1.01 * sigma
+
+
 class NoiseAtZero(CosineNoise):
     def noise(self, x_t: Tensor, x_0: Tensor, t: Tensor) -> Tensor:
         return torch.where(right_expand(t, x_t) == 0, x_t - x_0 + 1, super().noise(x_t, x_0, t))
@@ -293,6 +309,8 @@ DEGRADATIONS: list[tuple[Callable[[], Any], str]] = [
     (ComesBack, "semigroup_of_maps"),
     (WrongInverse, "inverse"),
     (WrongNoise, "noise_explains"),
+    (SkewBasis, "diagonal_basis"),
+    (WrongAmplitudes, "diagonal_mixture"),
     (NoiseAtZero, "noise_explains"),
     (SharedNoise, "global_rng_untouched"),
     (FixedSeed, "draw_fits_tag"),

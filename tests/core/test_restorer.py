@@ -11,6 +11,7 @@ import genlab
 from genlab import DataSpec, RequestError, Restorer
 
 SPEC = DataSpec((2,), "vector")
+IMAGES = DataSpec((1, 8, 8), "image")
 
 
 def restorer(prediction: str, **schedule: object) -> Restorer:
@@ -38,6 +39,41 @@ def test_the_estimate_of_the_target_is_x_0(
     x_t = made.degradation.degrade(x_0, t, z)
     target = made.target(x_0, x_t, t, z)
     torch.testing.assert_close(made.estimate(x_t, t, target), x_0, rtol=1e-8, atol=1e-8)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    name=st.sampled_from(["blur-noise", "soft-blur"]),
+    prediction=st.sampled_from(["x0", "v"]),
+    time=st.floats(0.01, 1.0),
+    seed=st.integers(0, 2**31),
+)
+def test_the_estimate_of_the_target_is_x_0_in_another_basis(
+    name: str, prediction: str, time: float, seed: int
+) -> None:
+    degradation = genlab.build("degradation", name)
+    made = Restorer(genlab.build("backbone", "unet", IMAGES), degradation, prediction)
+    generator = torch.Generator().manual_seed(seed)
+    x_0 = torch.randn(3, *IMAGES.shape, generator=generator, dtype=torch.float64)
+    t = torch.full((3,), time, dtype=torch.float64)
+    z = made.degradation.draw(x_0, generator=generator)
+    x_t = made.degradation.degrade(x_0, t, z)
+    target = made.target(x_0, x_t, t, z)
+    torch.testing.assert_close(made.estimate(x_t, t, target), x_0, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["blur-noise", "soft-blur"])
+def test_the_network_sees_unit_size_in_another_basis(name: str) -> None:
+    degradation = genlab.build("degradation", name)
+    made = Restorer(genlab.build("backbone", "unet", IMAGES), degradation, "v")
+    generator = torch.Generator().manual_seed(0)
+    x_0 = torch.randn(400, *IMAGES.shape, generator=generator)
+    for time in (0.0, 0.3, 0.7, 1.0):
+        t = torch.full((len(x_0),), time)
+        z = made.degradation.draw(x_0, generator=generator)
+        x_t = made.degradation.degrade(x_0, t, z)
+        assert float(made.scaled(x_t, t).std()) == pytest.approx(1, abs=0.02)
+        assert float(made.target(x_0, x_t, t, z).std()) == pytest.approx(1, abs=0.02)
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "sigmoid", "edm", "flow"])

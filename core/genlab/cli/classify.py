@@ -33,13 +33,11 @@ def classify(
         opened.spec.names[k] if opened.spec.names else str(k) for k in range(opened.spec.classes)
     ]
     if not images:
-        test = opened.examples("test")
-        x, y = test.first(len(test))
-        posteriors = opened.classify(x.cpu())
-        right = accuracy(posteriors, y.cpu()) if y is not None else None
-        found = {"n": len(x), "accuracy": right}
+        posteriors, y = opened.test_posteriors
+        right = accuracy(posteriors, y)
+        found = {"n": len(y), "accuracy": right}
         typer.echo(
-            json.dumps(found) if as_json else f"accuracy {right:.4f} on {len(x)} test examples"
+            json.dumps(found) if as_json else f"accuracy {right:.4f} on {len(y)} test examples"
         )
         return
     posteriors = opened.classify(read_pictures(images, opened.spec)).exp()

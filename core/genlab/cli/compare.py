@@ -23,8 +23,8 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Put the numbers and the samples of runs side by side: a table, a CSV file and figures."""
-    from genlab.runs.evaluation import compared, open_runs
-    from genlab.runs.series import write_comparison
+    from genlab.runs.evaluation import compared
+    from genlab.runs.series import open_runs, write_comparison
 
     opened = open_runs(runs, device=device)
     names, rows = compared(opened)

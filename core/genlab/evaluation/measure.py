@@ -125,5 +125,4 @@ def _warning(name: str, metric: Metric, n: int, m: int) -> dict[str, str]:
 
 
 def _some(examples: Examples, n: int, generator: torch.Generator) -> Tensor:
-    chosen = torch.randperm(len(examples), generator=generator)[:n]
-    return examples.take(chosen.to(examples.device))[0].cpu()
+    return examples.some(n, generator=generator)[0].cpu()

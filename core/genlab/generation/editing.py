@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
 from typing import cast
 
 import torch
@@ -11,11 +9,10 @@ from torch import Tensor
 
 from genlab.errors import RequestError
 from genlab.generation.interpolation import Way, between
-from genlab.generation.model import DensityModel, DiffusionModel, in_range
-from genlab.generation.walk import Step
+from genlab.generation.model import DensityModel, DiffusionModel, end_of, in_range
 from genlab.protocols import DataSpec, Degradation, Flow, Sampler
 
-__all__ = ["decoded_mean", "mixed_latents", "mixed_states", "restored"]
+__all__ = ["check_time", "decoded_mean", "mixed_latents", "mixed_states", "restored"]
 
 
 def restored(
@@ -42,7 +39,7 @@ def restored(
         y: Labels to follow, or None.
     """
     _check(x_t, model.spec)
-    _check_time(t)
+    check_time(t)
     degradation = model.restorer.degradation
     if z is None and sampler is not None and _needs_draw(degradation, model.spec):
         raise RequestError(
@@ -57,7 +54,7 @@ def restored(
     walked = model.walk_from(
         x_t, z, generator=generator, start=t, steps=steps, sampler=sampler, y=y
     )
-    return in_range(_last(walked), model.spec)
+    return end_of(walked, model.spec)
 
 
 def mixed_states(
@@ -92,7 +89,7 @@ def mixed_states(
         ``(points, B, *shape)`` on the CPU.
     """
     _check_pair(a, b, model.spec)
-    _check_time(t)
+    check_time(t)
     degradation = model.restorer.degradation
     a, b = a.to(model.device), b.to(model.device)
     generator = torch.Generator(model.device).manual_seed(seed)
@@ -110,7 +107,7 @@ def mixed_states(
         )
         for x_t in states
     )  # fmt: skip
-    return in_range(torch.stack([_last(walk) for walk in walks]), model.spec)
+    return torch.stack([end_of(walk, model.spec) for walk in walks])
 
 
 @torch.no_grad()
@@ -159,10 +156,6 @@ def _flow_of(model: DensityModel) -> Flow:
     return cast(Flow, model.density)
 
 
-def _last(walk: Iterable[Step]) -> Tensor:
-    return deque(walk, maxlen=1).pop().x_t.cpu()
-
-
 def _needs_draw(degradation: Degradation, spec: DataSpec) -> bool:
     if degradation.tags.additive:
         return False
@@ -182,6 +175,11 @@ def _check_pair(a: Tensor, b: Tensor, spec: DataSpec) -> None:
         raise RequestError(f"there are {len(a)} beginnings and {len(b)} ends")
 
 
-def _check_time(t: float) -> None:
+def check_time(t: float) -> None:
+    """Check a time of degraded data.
+
+    Raises:
+        RequestError: It is not in (0, 1].
+    """
     if not 0 < t <= 1:
         raise RequestError(f"t = {t}: a time of degraded data is in (0, 1]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -148,7 +148,7 @@ class DiffusionModel(Model):
                 size, seed=seed + _STRIDE * part, steps=steps, sampler=sampler,
                 y=None if y is None else y[start : start + size], guidance=guidance,
             )  # fmt: skip
-            parts.append(in_range(deque(states, maxlen=1).pop().x_t.cpu(), self.spec))
+            parts.append(end_of(states, self.spec))
             if advance:
                 advance(start + size)
         return torch.cat(parts)
@@ -196,6 +196,11 @@ class DensityModel(Model):
 def in_range(x: Tensor, spec: DataSpec) -> Tensor:
     """Return data in the range that it can have: a walk may end a little outside."""
     return x.clamp(-1, 1) if spec.kind == "image" else x
+
+
+def end_of(walk: Iterable[Step], spec: DataSpec) -> Tensor:
+    """Return where a walk ends, in the range of the data, on the CPU."""
+    return in_range(deque(walk, maxlen=1).pop().x_t.cpu(), spec)
 
 
 _STRIDE = 7919  # distance between the seeds of two batches

@@ -10,6 +10,7 @@ from genlab.protocols.degradation import (
     AdditiveDegradation,
     Degradation,
     DegradationTags,
+    DiagonalDegradation,
     GaussianDegradation,
     explain,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "DegradationTags",
     "Density",
     "DensityTags",
+    "DiagonalDegradation",
     "Examples",
     "FittedDensity",
     "Flow",

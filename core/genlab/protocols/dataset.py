@@ -143,6 +143,15 @@ class Examples:
             x = x.float().div_(127.5).sub_(1.0)
         return x, None if self.y is None else self.y[index]
 
+    def some(self, n: int, *, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """Return ``n`` examples chosen at random (all, where there are fewer) in the data convention.
+
+        Args:
+            n: How many.
+            generator: Source of randomness, on the CPU.
+        """
+        return self.take(torch.randperm(len(self), generator=generator)[:n].to(self.device))
+
     def first(self, n: int) -> tuple[Tensor, Tensor | None]:
         """Return the first ``n`` examples (all, where there are fewer) in the data convention."""
         return self.take(torch.arange(min(n, len(self)), device=self.device))

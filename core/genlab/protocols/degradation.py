@@ -23,6 +23,7 @@ __all__ = [
     "AdditiveDegradation",
     "Degradation",
     "DegradationTags",
+    "DiagonalDegradation",
     "GaussianDegradation",
     "explain",
     "right_expand",
@@ -36,6 +37,8 @@ class DegradationTags:
     Args:
         gaussian: :math:`x_t = \\alpha_t x_0 + \\sigma_t z` with standard normal z; the class is a
             :class:`GaussianDegradation`.
+        diagonal: Standard normal z, and an amplitude of the data for every coordinate of an orthonormal
+            basis; the class is a :class:`DiagonalDegradation`. What is Gaussian need not say it.
         additive: x_t and x_0 determine z; the class is an :class:`AdditiveDegradation`.
         stochastic: ``draw`` returns randomness rather than None.
         linear: The map is linear in x_0 for a given z: ``A`` and ``A_adjoint`` exist.
@@ -48,6 +51,7 @@ class DegradationTags:
     """
 
     gaussian: bool = False
+    diagonal: bool = False
     additive: bool = False
     stochastic: bool = False
     linear: bool = False
@@ -130,7 +134,41 @@ class AdditiveDegradation(Degradation):
         """
 
 
-class GaussianDegradation(AdditiveDegradation):
+class DiagonalDegradation(AdditiveDegradation):
+    r"""Gaussian noise, and data that fades at a rate of its own in every coordinate (abstract).
+
+    With an orthonormal basis :math:`V`,
+
+    .. math:: x_t = V^T (\alpha_t \odot V x_0) + \sigma_t z, \qquad z \sim \mathcal{N}(0, I)
+
+    Blurring with noise is of this form, with the cosines as basis. In each coordinate it is Gaussian noise
+    with a schedule, so that a network can predict eps or v.
+
+    Source: Hoogeboom & Salimans 2022 (arXiv:2209.05557), section 3.
+    """
+
+    @abc.abstractmethod
+    def to_basis(self, x: Tensor) -> Tensor:
+        """Return the coordinates of data ``(B, *shape)`` in the basis, in the same shape."""
+
+    @abc.abstractmethod
+    def from_basis(self, c: Tensor) -> Tensor:
+        """Return the data ``(B, *shape)`` that has these coordinates: the inverse of :meth:`to_basis`."""
+
+    @abc.abstractmethod
+    def amplitudes(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the amplitudes of the data's coordinates and of the noise.
+
+        Args:
+            t: Times ``(B,)``.
+            like: Data ``(B, *shape)``.
+
+        Returns:
+            alpha and sigma, in the dtype of ``like`` and of shapes that broadcast over it.
+        """
+
+
+class GaussianDegradation(DiagonalDegradation):
     r"""Gaussian noise with any schedule (abstract).
 
     .. math:: x_t = \alpha_t x_0 + \sigma_t z, \qquad z \sim \mathcal{N}(0, I)
@@ -167,6 +205,18 @@ class GaussianDegradation(AdditiveDegradation):
         """
         alpha, sigma = right_expand(self.alpha(t), x_t), right_expand(self.sigma(t), x_t)
         return torch.where(sigma > 0, (x_t - alpha * x_0) / sigma.clamp_min(1e-20), 0.0)
+
+    def to_basis(self, x: Tensor) -> Tensor:
+        """Return ``x``: noise of this kind treats all directions alike."""
+        return x
+
+    def from_basis(self, c: Tensor) -> Tensor:
+        """Return ``c``."""
+        return c
+
+    def amplitudes(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``alpha(t)`` and ``sigma(t)``, broadcasting over ``like``."""
+        return right_expand(self.alpha(t), like), right_expand(self.sigma(t), like)
 
     def summarize(self, x_1: Tensor) -> Tensor:
         """Return ``(B, 0)``: full noise carries nothing."""

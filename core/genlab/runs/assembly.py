@@ -14,12 +14,14 @@ from typing import Any
 import torch
 
 from genlab.config import (
+    BUDGET_UNITS,
     ComponentConfig,
     RunConfig,
     TrainingConfig,
     check_names,
     check_parameters,
     merge,
+    merge_training,
     parameters,
     parse_config,
 )
@@ -103,13 +105,13 @@ def resolve(tables: Mapping[str, Any]) -> tuple[RunConfig, Dataset]:
         base |= {"degradation": defaults()["degradation"], "backbone": by_kind["backbone"]}
         name = merge(base, given)["degradation"]["name"]
         tags: DegradationTags = registry("degradation").get(name).tags
-        kind = "gaussian" if tags.gaussian else "additive" if tags.additive else "other"
+        kind = next((k for k in ("gaussian", "diagonal", "additive") if getattr(tags, k)), "other")
         by_tag = defaults()[kind]
         base["sampler"] = tags.sampler or by_tag["sampler"]
         base["training"] |= {k: by_tag[k] for k in ("prediction", "loss", "terminal")}
     asked = given.get("training", {})
     if isinstance(asked, Mapping):
-        base["training"] = _with_budget_of(base["training"], asked)
+        base["training"] = merge_training(base["training"], asked)
     whole = parse_config(merge(base, given))
     if whole.training.conditional and not dataset.spec.classes:
         raise RequestError(f"training.conditional: {chosen.name!r} has no labels to learn from")
@@ -152,9 +154,8 @@ def assemble(config: RunConfig, spec: DataSpec) -> Parts:
         prior = None
         if config.prior is not None:
             tags: DensityTags = registry("density").get(config.prior.name).tags
-            labelled = (
-                spec if tags.conditional else known
-            )  # its samples are of all classes unless asked
+            # A prior that knows the classes gives samples of all of them unless it is asked for one.
+            labelled = spec if tags.conditional else known
             prior = _density("prior", config.prior, summary_spec(degradation, labelled))
     return Parts(spec, restorer, sampler, prior, None, metrics)
 
@@ -203,9 +204,6 @@ def pick_device(name: str) -> torch.device:
     if device is None or device.type not in available:
         raise RequestError(f"--device {name!r}: here there are auto, {', '.join(available)}")
     return device
-
-
-_BUDGETS = ("steps", "epochs", "minutes")
 
 
 def _build(role: str, component: ComponentConfig, *context: Any) -> Any:
@@ -267,17 +265,10 @@ def _with_prior(config: RunConfig, spec: DataSpec) -> RunConfig:
         if config.prior_training is None
         else config.prior_training.model_dump(exclude_unset=True)
     )
-    training = _with_budget_of(defaults()["prior_training"], given)
+    training = merge_training(defaults()["prior_training"], given)
     return config.model_copy(
         update={"prior": prior, "prior_training": TrainingConfig.model_validate(training)}
     )
-
-
-def _with_budget_of(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay settings of a training over others; a budget replaces the other one."""
-    if any(given.get(unit) is not None for unit in _BUDGETS):
-        base = {key: value for key, value in base.items() if key not in _BUDGETS}
-    return {**base, **given}
 
 
 def _usual_prior(given: Mapping[str, Any]) -> str:
@@ -335,7 +326,7 @@ def data_root(config: RunConfig) -> Path | None:
 
 def with_budget(config: RunConfig, **budget: float | None) -> RunConfig:
     """Return the configuration with another budget; the others are cleared."""
-    cleared = dict.fromkeys(_BUDGETS)
+    cleared = dict.fromkeys(BUDGET_UNITS)
     return config.model_copy(
         update={"training": config.training.model_copy(update={**cleared, **budget})}
     )

@@ -15,7 +15,7 @@ import pluggy
 import torch
 from torch import nn
 
-from genlab.config import RunConfig
+from genlab.config import RunConfig, TrainingConfig
 from genlab.errors import RequestError
 from genlab.evaluation import measure, require_metric_fits
 from genlab.figures.files import figure_bytes
@@ -206,9 +206,7 @@ class _Work:
             mixed = restorer.backbone.tags.mixed_precision
         else:
             assert self.parts.density is not None  # assemble() gives one or the other
-            objective = LikelihoodObjective(
-                self.parts.spec, likelihood=config.likelihood, cross_entropy=config.cross_entropy
-            )
+            objective = _likelihood(self.parts.spec, config)
             mixed = self.parts.density.tags.mixed_precision
             self._initialise(self.parts.density, self.train, self.parts.spec)
         if self.parts.spec.kind == "image":
@@ -237,14 +235,12 @@ class _Work:
         """Train a prior by gradients, on what is left of the training data at t = 1."""
         config = self.config.prior_training
         assert config is not None  # resolve() fills it in for such a prior
-        spec = DataSpec(tuple(examples.x.shape[1:]), "vector", self.parts.spec.classes)
+        spec = DataSpec(tuple(examples.x.shape[1:]), "vector")
         self._initialise(prior, examples, spec)
-        objective = LikelihoodObjective(
-            spec, likelihood=config.likelihood, cross_entropy=config.cross_entropy
-        )
         trainer = Trainer(
-            prior, objective, examples, config, seed=self.config.seed, device=self.device
-        )
+            prior, _likelihood(spec, config), examples, config, seed=self.config.seed,
+            device=self.device,
+        )  # fmt: skip
         with self._stage("training the prior", 100) as advance:
             trainer.run(lambda record: advance(round(100 * record["progress"])), lambda: None)
         prior.load_state_dict(trainer.ema.module.state_dict())
@@ -254,8 +250,7 @@ class _Work:
         if not density.tags.flow:
             return
         generator = torch.Generator().manual_seed(self.config.seed)
-        chosen = torch.randperm(len(examples), generator=generator)[:_FIRST]
-        x = examples.take(chosen.to(examples.device))[0].cpu()
+        x = examples.some(_FIRST, generator=generator)[0].cpu()
         flow = cast(Flow, density)
         flow.initialise(dequantise(x, spec, generator=generator), generator=generator)
 
@@ -292,8 +287,7 @@ class _Work:
         density = self.parts.density
         assert density is not None  # the caller has checked
         generator = torch.Generator().manual_seed(self.config.seed)
-        order = torch.randperm(len(self.train), generator=generator)[:_MOST]
-        x, y = self.train.take(order)
+        x, y = self.train.some(_MOST, generator=generator)
         with self._stage("fitting the density", 1):
             cast(FittedDensity, density).fit(x, y, generator=generator)
         tensors = {f"ema.{key}": value for key, value in density.state_dict().items()}
@@ -364,6 +358,12 @@ class _Work:
 
 _MOST = 60_000  # examples that a density is fitted on at most
 _FIRST = 2000  # examples that a flow is initialised with
+
+
+def _likelihood(spec: DataSpec, config: TrainingConfig) -> LikelihoodObjective:
+    return LikelihoodObjective(
+        spec, likelihood=config.likelihood, cross_entropy=config.cross_entropy
+    )
 
 
 def device_name(device: torch.device) -> str:

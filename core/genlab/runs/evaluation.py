@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genlab.config import check_parameters
@@ -128,16 +127,3 @@ def comparison_csv(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> s
     writer.writeheader()
     writer.writerows(rows)
     return buffer.getvalue()
-
-
-def open_runs(paths: Sequence[Path], *, device: str = "auto") -> list[Run]:
-    """Open run folders that are to be compared.
-
-    Raises:
-        RequestError: There are fewer than two, or one is no run.
-    """
-    from genlab.runs.run import Run
-
-    if len(paths) < 2:
-        raise RequestError("a comparison takes at least two runs")
-    return [Run(path, device=device) for path in paths]

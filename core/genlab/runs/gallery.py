@@ -134,18 +134,11 @@ def _classification(run: Run) -> Figure:
 
 
 def _confusion(run: Run) -> Figure:
-    return confusion(*_posteriors(run), run.spec)
+    return confusion(*run.test_posteriors, run.spec)
 
 
 def _calibration(run: Run) -> Figure:
-    return calibration(*_posteriors(run))
-
-
-def _posteriors(run: Run) -> tuple[torch.Tensor, torch.Tensor]:
-    test = run.examples("test")
-    x, y = test.first(len(test))
-    assert y is not None  # the run knows classes
-    return run.classify(x.cpu()), y.cpu()
+    return calibration(*run.test_posteriors)
 
 
 _FIGURES = {

@@ -12,6 +12,7 @@ from torch import Tensor
 from genlab.errors import RequestError
 from genlab.evaluation import measure
 from genlab.evaluation.restoration import psnr, ssim
+from genlab.generation.editing import check_time
 from genlab.registries import build
 
 if TYPE_CHECKING:
@@ -65,8 +66,7 @@ def restore_given(
         RequestError: The images are degraded already, and the degradation draws something for each, such
             as a mask, that they do not tell.
     """
-    if not 0 < t <= 1:
-        raise RequestError(f"t = {t}: a time of degraded data is in (0, 1]")
+    check_time(t)
     z = None
     x_t = x
     if degrade:
@@ -88,11 +88,9 @@ def restore_given(
 
 def restore_test(run: Run, n: int, **options: Any) -> Restoration:
     """Degrade and restore examples of the test split; see :func:`restore_given`."""
-    test = run.examples("test")
     generator = torch.Generator().manual_seed(options.get("seed", 0))
-    chosen = torch.randperm(len(test), generator=generator)[:n]
-    x = test.take(chosen.to(test.device))[0].cpu()
-    return restore_given(run, x, degrade=True, **options)
+    x = run.examples("test").some(n, generator=generator)[0]
+    return restore_given(run, x.cpu(), degrade=True, **options)
 
 
 def quality(run: Run, restoration: Restoration, *, seed: int = 0) -> list[dict[str, Any]]:

@@ -55,6 +55,7 @@ class Run:
             self.config = self.config.model_copy(update={"data": str(data)})
         self.spec: DataSpec = self.folder.spec()
         self.device = pick_device(device)
+        self._splits: dict[str, Examples] = {}
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -113,7 +114,19 @@ class Run:
         """Load a split of the data set that the run learned from."""
         if split not in ("train", "test"):
             raise unknown("split", split, ["train", "test"])
-        return self.dataset.load(split, data_root(self.config))  # type: ignore[arg-type]
+        if split not in self._splits:
+            root = data_root(self.config)
+            self._splits[split] = self.dataset.load(split, root)  # type: ignore[arg-type]
+        return self._splits[split]
+
+    @cached_property
+    def test_posteriors(self) -> tuple[Tensor, Tensor]:
+        """What :meth:`classify` says of the test split, ``(N, classes)``, and its labels ``(N,)``."""
+        test = self.examples("test")
+        x, y = test.first(len(test))
+        posteriors = self.classify(x.cpu())
+        assert y is not None  # a run that knows classes learned from labels
+        return posteriors, y.cpu()
 
     def sample(
         self,

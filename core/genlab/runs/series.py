@@ -26,6 +26,7 @@ __all__ = [
     "carry_out",
     "experiment_tables",
     "members",
+    "open_runs",
     "write_comparison",
 ]
 
@@ -138,6 +139,17 @@ def carry_out(
             yield Outcome(member, _carried_out(member, trackers()))
         except GenlabError as error:
             yield Outcome(member, "failed", str(error))
+
+
+def open_runs(paths: Sequence[Path], *, device: str = "auto") -> list[Run]:
+    """Open run folders that are to be compared.
+
+    Raises:
+        RequestError: There are fewer than two, or one is no run.
+    """
+    if len(paths) < 2:
+        raise RequestError("a comparison takes at least two runs")
+    return [Run(path, device=device) for path in paths]
 
 
 def write_comparison(runs: Sequence[Run], out: Path, *, seed: int = 0) -> list[Path]:

@@ -12,7 +12,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from genlab.protocols import AdditiveDegradation, Degradation, GaussianDegradation
+from genlab.protocols import (
+    AdditiveDegradation,
+    Degradation,
+    DiagonalDegradation,
+    GaussianDegradation,
+)
 from genlab.protocols.degradation import right_expand
 from genlab.testing.check import (
     Check,
@@ -62,6 +67,8 @@ def degradation_checks(
     yield from bind(_ALWAYS, case)
     if tags.gaussian:
         yield from bind(_GAUSSIAN, case)
+    if tags.gaussian or tags.diagonal:
+        yield from bind([_diagonal_basis, _diagonal_mixture], case)
     if tags.additive:
         yield from bind([_noise_explains], case)
     if tags.linear:
@@ -128,7 +135,16 @@ def _tags_fit(case: _Case) -> None:
         not tags.gaussian or (tags.additive and tags.stochastic),
         "tags.gaussian is true, but tags.additive and tags.stochastic are not both true",
     )
-    for tag, base in (("gaussian", GaussianDegradation), ("additive", AdditiveDegradation)):
+    require(
+        not tags.diagonal or (tags.additive and tags.stochastic),
+        "tags.diagonal is true, but tags.additive and tags.stochastic are not both true",
+    )
+    bases = {
+        "gaussian": GaussianDegradation,
+        "diagonal": DiagonalDegradation,
+        "additive": AdditiveDegradation,
+    }
+    for tag, base in bases.items():
         require(
             not getattr(tags, tag) or isinstance(degradation, base),
             f"tags.{tag} is true, but the class is no {base.__name__}",
@@ -428,6 +444,36 @@ def _gaussian_mixture(case: _Case) -> None:
         abs(moments[0]) <= chance and abs(moments[1] - 1) <= chance,
         f"z has mean {moments[0]:.3f} and variance {moments[1]:.3f}, shape {shape}",
     )
+
+
+def _diagonal_basis(case: _Case) -> None:
+    """to_basis() keeps lengths and angles, and from_basis() goes back."""
+    degradation = cast(DiagonalDegradation, case.degradation)
+    for shape in case.shapes:
+        a = example_data(shape, 3, dtype=torch.float64)
+        b = example_data(shape, 3, dtype=torch.float64, seed=3)
+        c, d = degradation.to_basis(a.clone()), degradation.to_basis(b.clone())
+        require_close(degradation.from_basis(c.clone()), a, _EXACT, f"back, shape {shape}")
+        angles = (c * d).flatten(1).sum(1), (a * b).flatten(1).sum(1)
+        require_close(
+            *angles, _EXACT, f"products of coordinates against those of data, shape {shape}"
+        )
+
+
+def _diagonal_mixture(case: _Case) -> None:
+    """x_t = from_basis(alpha to_basis(x_0)) + sigma z with the amplitudes; they are 1 and 0 at t = 0."""
+    degradation = cast(DiagonalDegradation, case.degradation)
+    for shape in case.shapes:
+        x_0 = example_data(shape, len(_TIMES), dtype=torch.float64)
+        t = torch.tensor(_TIMES, dtype=torch.float64)
+        z = cast(Tensor, case.draw(x_0))
+        alpha, sigma = degradation.amplitudes(t.clone(), x_0.clone())
+        example = f"times {_TIMES}, shape {shape}"
+        want = degradation.from_basis(alpha * degradation.to_basis(x_0)) + sigma * z
+        require_close(case.degrade(x_0, t, z), want, _EXACT, example)
+        kept, mixed = (a.expand(x_0.shape)[0] for a in (alpha, sigma))
+        require_close(kept, torch.ones_like(kept), _EXACT, f"alpha at t = 0, shape {shape}")
+        require_equal(mixed, torch.zeros_like(mixed), f"sigma at t = 0, shape {shape}")
 
 
 def _noise_explains(case: _Case) -> None:

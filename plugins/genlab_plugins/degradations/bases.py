@@ -19,8 +19,10 @@ __all__ = [
     "cosines",
     "fourier",
     "fourier_frequencies",
+    "from_cosines",
     "laplacian",
     "lattice_laplacian",
+    "to_cosines",
 ]
 
 
@@ -69,8 +71,17 @@ def cosine_filter(x: Tensor, factor: Tensor) -> Tensor:
         x: Images ``(B, C, H, W)``.
         factor: Factors of the coefficients, ``(B, 1, H, W)`` or ``(H, W)``.
     """
-    rows, columns = cosines(x.shape[-2], x), cosines(x.shape[-1], x)
-    return rows.mT @ (factor.to(x.dtype) * (rows @ x @ columns.mT)) @ columns
+    return from_cosines(factor.to(x.dtype) * to_cosines(x))
+
+
+def to_cosines(x: Tensor) -> Tensor:
+    """Return the cosine coefficients (DCT-II, orthonormal) of images ``(B, C, H, W)``."""
+    return cosines(x.shape[-2], x) @ x @ cosines(x.shape[-1], x).mT
+
+
+def from_cosines(c: Tensor) -> Tensor:
+    """Return the images that have these cosine coefficients."""
+    return cosines(c.shape[-2], c).mT @ c @ cosines(c.shape[-1], c)
 
 
 @lru_cache(maxsize=256)

@@ -85,6 +85,10 @@ class Blur(Degradation):
         """Return the adjoint of :meth:`A`, which is :meth:`A`: the filter is symmetric."""
         return self.degrade(y, t, None)
 
+    def transfer(self, t: Tensor, like: Tensor) -> Tensor:
+        """Return what is left of each cosine coefficient at times ``t``, ``(B, 1, H, W)``."""
+        return self._exponent(like, t).exp()
+
     def invert(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Undo the blur, as far as the precision of ``x_t`` carries the high frequencies."""
         gain = -self._exponent(x_t, t)

@@ -9,15 +9,15 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
-from genlab import AdditiveDegradation, DegradationTags
-from genlab_plugins.degradations.bases import cosine_filter, laplacian
+from genlab import DegradationTags, DiagonalDegradation
+from genlab_plugins.degradations.bases import cosine_filter, from_cosines, laplacian, to_cosines
 
 __all__ = ["BlurNoise"]
 
 _END = math.atan(math.exp(5))  # the angle at which log(a^2 / sigma^2) is -10, as in the paper
 
 
-class BlurNoise(AdditiveDegradation):
+class BlurNoise(DiagonalDegradation):
     r"""Blurring diffusion: noise, with an amplitude of the data for every frequency.
 
     With the orthonormal cosine transform :math:`V`, its frequencies :math:`\lambda`, and
@@ -39,7 +39,12 @@ class BlurNoise(AdditiveDegradation):
     """
 
     tags = DegradationTags(
-        additive=True, stochastic=True, linear=True, semigroup=True, invertible=True
+        diagonal=True,
+        additive=True,
+        stochastic=True,
+        linear=True,
+        semigroup=True,
+        invertible=True,
     )
 
     def __init__(
@@ -58,6 +63,18 @@ class BlurNoise(AdditiveDegradation):
     def alpha(self, t: Tensor, shape: tuple[int, ...]) -> Tensor:
         """Return the amplitude of each frequency of images of ``shape``, float64 ``(B, 1, H, W)``."""
         return 1 + self._loss(t, shape)
+
+    def to_basis(self, x: Tensor) -> Tensor:
+        """Return the cosine coefficients of images."""
+        return to_cosines(x)
+
+    def from_basis(self, c: Tensor) -> Tensor:
+        """Return the images that have these cosine coefficients."""
+        return from_cosines(c)
+
+    def amplitudes(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the amplitude of each frequency, ``(B, 1, H, W)``, and of the noise, ``(B, 1, 1, 1)``."""
+        return self.alpha(t, tuple(like.shape[1:])).to(like.dtype), self._sigma(t, like)
 
     def draw(self, x_0: Tensor, *, generator: torch.Generator) -> Tensor:
         """Draw standard normal noise with the shape of ``x_0``."""

@@ -8,13 +8,14 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
-from genlab import AdditiveDegradation, DegradationTags
+from genlab import DegradationTags, DiagonalDegradation
+from genlab_plugins.degradations.bases import from_cosines, to_cosines
 from genlab_plugins.degradations.blur import Blur
 
 __all__ = ["SoftBlur"]
 
 
-class SoftBlur(AdditiveDegradation):
+class SoftBlur(DiagonalDegradation):
     r"""Soft diffusion: the image is blurred, and noise is added to what is left.
 
     .. math:: x_t = C_t x_0 + s_t z, \qquad s_t = s_1 \frac{r^t - 1}{r - 1}
@@ -34,7 +35,12 @@ class SoftBlur(AdditiveDegradation):
     """
 
     tags = DegradationTags(
-        additive=True, stochastic=True, linear=True, semigroup=True, invertible=True
+        diagonal=True,
+        additive=True,
+        stochastic=True,
+        linear=True,
+        semigroup=True,
+        invertible=True,
     )
 
     def __init__(
@@ -51,6 +57,18 @@ class SoftBlur(AdditiveDegradation):
     def s(self, t: Tensor) -> Tensor:
         """Return the amplitude of the noise, with the shape and dtype of ``t``."""
         return (self.most * self.blur.growth(t.double())).to(t.dtype)
+
+    def to_basis(self, x: Tensor) -> Tensor:
+        """Return the cosine coefficients of images."""
+        return to_cosines(x)
+
+    def from_basis(self, c: Tensor) -> Tensor:
+        """Return the images that have these cosine coefficients."""
+        return from_cosines(c)
+
+    def amplitudes(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the amplitude of each frequency, ``(B, 1, H, W)``, and of the noise, ``(B, 1, 1, 1)``."""
+        return self.blur.transfer(t, like), self._s(t, like)
 
     def draw(self, x_0: Tensor, *, generator: torch.Generator) -> Tensor:
         """Draw standard normal noise with the shape of ``x_0``."""

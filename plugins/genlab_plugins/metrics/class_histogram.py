@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
 import torch
 from scipy.stats import entropy
 from torch import Tensor
 
-from genlab import DataSpec, Examples, Metric, MetricTags
-from genlab_plugins.metrics.judge import PROCEDURE
-from genlab_plugins.metrics.judge_finding import find_judge
+from genlab import MetricTags
+from genlab_plugins.metrics.judge import PROCEDURE, Judge
+from genlab_plugins.metrics.seen_by_judge import SeenByJudge
 
 __all__ = ["ClassHistogram", "compare_counts"]
 
 
 @final
-class ClassHistogram(Metric):
+class ClassHistogram(SeenByJudge):
     r"""How far the classes that a judge finds in samples are from those of real images.
 
     With the shares :math:`p_k` of the judge's most probable classes among the samples and :math:`q_k`
@@ -33,14 +33,7 @@ class ClassHistogram(Metric):
 
     tags = MetricTags(labels=True, data=frozenset({"image"}), features=f"{PROCEDURE}, classes")
 
-    def __init__(self, *, judge: str | None = None) -> None:
-        self.judge = judge
-
-    def fit(self, train: Examples, spec: DataSpec, *, seed: int) -> Any:
-        """Return the judge."""
-        return find_judge(train, spec, file=self.judge)
-
-    def score(self, fitted: Any, x: Tensor, real: Tensor) -> dict[str, float]:
+    def score(self, fitted: Judge, x: Tensor, real: Tensor) -> dict[str, float]:
         """Return both divergences and the extreme shares."""
         counts = [
             torch.bincount(look.probabilities.argmax(1), minlength=look.probabilities.shape[1])

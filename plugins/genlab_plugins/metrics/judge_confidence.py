@@ -5,22 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor
 
 from genlab import DataSpec, Examples, MetricTags
 from genlab.protocols.metric import JudgedMetric, TrainedJudge
-from genlab_plugins.metrics.judge import PROCEDURE
-from genlab_plugins.metrics.judge_finding import cached_file, find_judge
+from genlab_plugins.metrics.judge import PROCEDURE, Judge
+from genlab_plugins.metrics.judge_finding import cached_file
 from genlab_plugins.metrics.judge_training import train_judge
+from genlab_plugins.metrics.seen_by_judge import SeenByJudge
 
 __all__ = ["JudgeConfidence", "confidence"]
 
 
 @final
-class JudgeConfidence(JudgedMetric):
+class JudgeConfidence(SeenByJudge, JudgedMetric):
     r"""Mean top probability of the judge, and how evenly it finds the classes.
 
     With the judge's probabilities :math:`p(y | x)`:
@@ -35,14 +36,7 @@ class JudgeConfidence(JudgedMetric):
 
     tags = MetricTags(labels=True, data=frozenset({"image"}), features=f"{PROCEDURE}, classes")
 
-    def __init__(self, *, judge: str | None = None) -> None:
-        self.judge = judge
-
-    def fit(self, train: Examples, spec: DataSpec, *, seed: int) -> Any:
-        """Return the judge."""
-        return find_judge(train, spec, file=self.judge)
-
-    def score(self, fitted: Any, x: Tensor, real: Tensor) -> dict[str, float]:
+    def score(self, fitted: Judge, x: Tensor, real: Tensor) -> dict[str, float]:
         """Return confidence, classes and imbalance of the samples."""
         return confidence(fitted.look(x).probabilities)
 

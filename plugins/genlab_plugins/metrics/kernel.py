@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor
 
-from genlab import DataSpec, Examples, Metric, MetricTags
+from genlab import MetricTags
 from genlab_plugins.metrics.discrepancy import unbiased_mmd2
-from genlab_plugins.metrics.judge import PROCEDURE
-from genlab_plugins.metrics.judge_finding import find_judge
+from genlab_plugins.metrics.judge import PROCEDURE, Judge
+from genlab_plugins.metrics.seen_by_judge import SeenByJudge
 
 __all__ = ["Kernel", "polynomial"]
 
 
 @final
-class Kernel(Metric):
+class Kernel(SeenByJudge):
     r"""The kernel distance between the features of samples and of real images.
 
     The squared maximum mean discrepancy under :math:`k(a, b) = (a \cdot b / D + 1)^3`, by the unbiased
@@ -35,14 +35,7 @@ class Kernel(Metric):
 
     tags = MetricTags(labels=True, data=frozenset({"image"}), features=f"{PROCEDURE}, 64 features")
 
-    def __init__(self, *, judge: str | None = None) -> None:
-        self.judge = judge
-
-    def fit(self, train: Examples, spec: DataSpec, *, seed: int) -> Any:
-        """Return the judge."""
-        return find_judge(train, spec, file=self.judge)
-
-    def score(self, fitted: Any, x: Tensor, real: Tensor) -> dict[str, float]:
+    def score(self, fitted: Judge, x: Tensor, real: Tensor) -> dict[str, float]:
         """Return the squared discrepancy."""
         a, b = fitted.look(x).features.double(), fitted.look(real).features.double()
         return {"kernel": unbiased_mmd2(a, b, polynomial)}

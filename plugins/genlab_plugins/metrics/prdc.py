@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import io
-from typing import Any, final
+from typing import final
 
 from pydantic import PositiveInt
 from torch import Tensor
 
-from genlab import DataSpec, Examples, Metric, MetricTags, RequestError
-from genlab_plugins.metrics.judge import PROCEDURE
-from genlab_plugins.metrics.judge_finding import find_judge
+from genlab import MetricTags, RequestError
+from genlab_plugins.metrics.judge import PROCEDURE, Judge
+from genlab_plugins.metrics.seen_by_judge import SeenByJudge
 
 __all__ = ["PRDC", "prdc"]
 
 
 @final
-class PRDC(Metric):
+class PRDC(SeenByJudge):
     r"""Precision, recall, density and coverage of samples, in features.
 
     With the ball :math:`B(r)` around r that reaches to the k-th nearest neighbour of r in its own set:
@@ -40,13 +40,10 @@ class PRDC(Metric):
     tags = MetricTags(labels=True, data=frozenset({"image"}), features=f"{PROCEDURE}, 64 features")
 
     def __init__(self, *, neighbours: PositiveInt = 5, judge: str | None = None) -> None:
-        self.neighbours, self.judge = neighbours, judge
+        super().__init__(judge=judge)
+        self.neighbours = neighbours
 
-    def fit(self, train: Examples, spec: DataSpec, *, seed: int) -> Any:
-        """Return the judge."""
-        return find_judge(train, spec, file=self.judge)
-
-    def score(self, fitted: Any, x: Tensor, real: Tensor) -> dict[str, float]:
+    def score(self, fitted: Judge, x: Tensor, real: Tensor) -> dict[str, float]:
         """Return the four shares."""
         return prdc(fitted.look(x).features, fitted.look(real).features, self.neighbours)
 
