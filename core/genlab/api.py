@@ -79,18 +79,26 @@ def run(
     return start_run(tables, out=None if out is None else Path(out), trackers=trackers)
 
 
-def open_run(path: str | Path, *, device: str = "auto", data: str | Path | None = None) -> Run:
+def open_run(
+    path: str | Path,
+    *,
+    device: str = "auto",
+    data: str | Path | None = None,
+    checkpoint: str = "last",
+) -> Run:
     """Open a run folder.
 
     Args:
         path: The folder.
         device: Where to compute.
         data: The data folder, where it is not where it was.
+        checkpoint: Which weights: ``"last"``, or ``"best"`` for those that did best in the evaluations
+            during training.
 
     Raises:
-        RequestError: The folder is no run.
+        RequestError: The folder is no run, or has no such checkpoint.
     """
-    return Run(path, device=device, data=data)
+    return Run(path, device=device, data=data, checkpoint=checkpoint)
 
 
 def resume(

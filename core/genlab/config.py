@@ -197,6 +197,20 @@ class SamplingConfig(_Strict):
     )
 
 
+class EvaluationConfig(_Strict):
+    """How a model is watched while it trains."""
+
+    times: NonNegativeInt = Field(
+        0, description="evaluations of the averaged weights, evenly spread over the training"
+    )
+    count: PositiveInt = Field(500, description="samples that each of them draws")
+    steps: PositiveInt | None = Field(None, description="steps of a walk; None: those of the run")
+    best: str | None = Field(
+        None,
+        description="number that chooses the checkpoint best.safetensors, such as frechet",
+    )
+
+
 class RunConfig(_Strict):
     """Everything that makes a run what it is."""
 
@@ -211,6 +225,7 @@ class RunConfig(_Strict):
     training: TrainingConfig = TrainingConfig()
     prior_training: TrainingConfig | None = None
     sampling: SamplingConfig = SamplingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
     seed: int = Field(0, ge=0, lt=2**63)
     device: str = "auto"
     data: str | None = None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from genlab.cli.options import Data, Device, Json, RunPath, Seed
+from genlab.cli.options import Checkpoint, Data, Device, Json, RunPath, Seed
 
 __all__ = ["evaluate"]
 
@@ -19,8 +19,13 @@ def evaluate(
         typer.Option(help="A metric by name; several times for several. All that fit if left out."),
     ] = None,
     n: Annotated[int | None, typer.Option("-n", "--number", help="How many samples.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps of a walk.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="How to walk back.")] = None,
+    steps: Annotated[
+        list[int] | None, typer.Option(help="Steps of a walk; several times for several walks.")
+    ] = None,
+    sampler: Annotated[
+        list[str] | None, typer.Option(help="How to walk back; several times for several walks.")
+    ] = None,
+    checkpoint: Checkpoint = "last",
     data: Data = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -30,8 +35,15 @@ def evaluate(
     from genlab import api
     from genlab.cli.console import numbers_table
 
-    opened = api.open_run(run, device=device, data=data)
-    records = opened.evaluate(metric, n=n, steps=steps, sampler=sampler, seed=seed)["metrics"]
+    opened = api.open_run(run, device=device, data=data, checkpoint=checkpoint)
+    names: list[str | None] = list(sampler) if sampler else [None]
+    counts: list[int | None] = list(steps) if steps else [None]
+    records = [
+        record
+        for name in names
+        for count in counts
+        for record in opened.evaluate(metric, n=n, steps=count, sampler=name, seed=seed)["metrics"]
+    ]
     if as_json:
         typer.echo(json.dumps(records))
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Data", "Device", "Epochs", "Json", "Minutes", "RunPath", "Seed", "Steps"]
+__all__ = ["Checkpoint", "Data", "Device", "Epochs", "Json", "Minutes", "RunPath", "Seed", "Steps"]
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 Data = Annotated[
@@ -17,5 +17,8 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Minutes = Annotated[float | None, typer.Option(help="Budget in minutes of training.")]
 Steps = Annotated[int | None, typer.Option(help="Budget in optimiser steps.")]
 Epochs = Annotated[float | None, typer.Option(help="Budget in passes over the data.")]
+Checkpoint = Annotated[
+    str, typer.Option(help="Which weights: last, or best by the evaluations during training.")
+]
 Seed = Annotated[int, typer.Option(help="Seed of everything that is random.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from genlab.cli.options import Device, RunPath, Seed
+from genlab.cli.options import Checkpoint, Device, RunPath, Seed
 
 __all__ = ["sample"]
 
@@ -24,6 +24,7 @@ def sample(
         float | None,
         typer.Option(help="Classifier-free guidance: 1 is none, more follows the label closer."),
     ] = None,
+    checkpoint: Checkpoint = "last",
     seed: Seed = 0,
     device: Device = "auto",
     out: Annotated[
@@ -37,7 +38,7 @@ def sample(
 
     if out is not None:
         check_output(out)
-    opened = api.open_run(run, device=device)
+    opened = api.open_run(run, device=device, checkpoint=checkpoint)
     of_class = "" if label is None else f"-{label}"
     file = out or opened.path / "samples" / f"sample{of_class}-{n}-seed-{seed}.png"
     write_output(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from genlab.protocols.dataset import DataSpec, Examples, Kind, Split
 
-__all__ = ["HasModes", "JudgedMetric", "Metric", "MetricTags", "TrainedJudge"]
+__all__ = ["HasModes", "JudgedMetric", "Metric", "MetricTags", "ScoresEach", "TrainedJudge"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class MetricTags:
         floor: What the test split is held against where real data takes the place of the samples: the
             training split; or, for a metric that itself measures the way to the training split, the
             other half of the test split.
+        higher: Which of the numbers that ``score`` returns are the better the larger they are. All
+            others are the better the smaller.
     """
 
     labels: bool = False
@@ -41,6 +43,7 @@ class MetricTags:
     at_least: int = 0
     at_most: int | None = None
     floor: Split = "train"
+    higher: frozenset[str] = frozenset()
 
 
 @runtime_checkable
@@ -58,6 +61,19 @@ class HasModes(Protocol):
     @property
     def weights(self) -> Tensor:
         """Weights of the modes, which sum to 1, ``(K,)``."""
+
+
+@runtime_checkable
+class ScoresEach(Protocol):
+    """A metric that also tells good samples from bad ones, one by one."""
+
+    def score_each(self, fitted: Any, x: Tensor) -> Tensor:
+        """Return a score of each sample ``(N,)``, the larger the better.
+
+        Args:
+            fitted: What ``fit`` returned.
+            x: Samples ``(N, *shape)`` in the data convention.
+        """
 
 
 class Metric(abc.ABC):

@@ -37,6 +37,7 @@ from genlab.runs.assembly import (
 from genlab.runs.folder import RunFolder, free_folder, require_free
 from genlab.runs.history import HistoryWriter
 from genlab.runs.likelihood import likelihood_records
+from genlab.runs.midway import Midway
 from genlab.runs.output import npz_bytes
 from genlab.runs.page import write_page
 from genlab.runs.run import Run
@@ -148,6 +149,7 @@ class _Work:
         self.train: Examples = dataset.load("train", data_root(config))
         self.test: Examples = dataset.load("test", data_root(config))
         self.trainer = self._trainer()
+        self.midway = Midway(config, self.parts.metrics, folder)
         self.seconds: dict[str, float] = {}
         self.advice = Advice(config, self.parts, self.device, len(self.train))
         self.hooks: pluggy.PluginManager = plugin_manager(
@@ -166,6 +168,7 @@ class _Work:
                 f"{2 * self.trainer.step}"
             )
         self.folder.keep_history_until(self.trainer.step)
+        self.midway.take_up()
 
     def carry_out(self) -> Run:
         """Train, sample, measure and draw."""
@@ -277,8 +280,14 @@ class _Work:
         )
         for message in self.advice.beforehand():
             hook.warned(path=path, message=message)
+
+        def evaluate() -> None:
+            with self._stage(f"evaluating at {trainer.progress:.0%}", 1):
+                run = Run(path, device=str(self.device))
+                self.midway.evaluate(run, self.train, self.test, trainer.step, trainer.elapsed)
+
         try:
-            trainer.run(log, save)
+            trainer.run(log, save, evaluate=evaluate, milestones=self.midway.milestones)
         except KeyboardInterrupt:
             save()
             raise

@@ -54,7 +54,9 @@ def evaluate(
     n = n or kind["evaluate_count"]
     x = run.sample(n, steps=steps, sampler=sampler, seed=seed)
     ema = not (isinstance(run.model, DensityModel) and run.model.density.tags.fitted)
-    walk = {"sampler": sampler, "sampling_steps": steps}
+    walk: dict[str, Any] = {"sampler": sampler, "sampling_steps": steps}
+    if run.checkpoint != "last":
+        walk["checkpoint"] = run.checkpoint
     how = {key: value for key, value in walk.items() if value is not None}
     records: list[dict[str, Any]] = []
     if isinstance(run.model, DensityModel) and metrics is None:

@@ -12,7 +12,7 @@ from typing import Any
 import tomli_w
 
 from genlab.config import RunConfig, parse_config
-from genlab.errors import RequestError
+from genlab.errors import RequestError, unknown
 from genlab.files import write_text
 from genlab.protocols import DataSpec
 
@@ -63,6 +63,40 @@ class RunFolder:
         return self.path / "checkpoints" / "last.safetensors"
 
     @property
+    def best_file(self) -> Path:
+        """The state of the training at the evaluation with the best number."""
+        return self.path / "checkpoints" / "best.safetensors"
+
+    def weights_file(self, checkpoint: str) -> Path:
+        """Return the file of a checkpoint by name.
+
+        Args:
+            checkpoint: ``"last"`` or ``"best"``.
+
+        Raises:
+            RequestError: There is no such checkpoint.
+        """
+        if checkpoint not in ("last", "best"):
+            raise unknown("checkpoint", checkpoint, ["last", "best"])
+        if checkpoint == "last":
+            return self.checkpoint_file
+        if not self.best_file.is_file():
+            raise RequestError(
+                f"{self.path} has no best checkpoint: genlab run --set evaluation.times=8 "
+                f"--set evaluation.best=METRIC keeps one"
+            )
+        return self.best_file
+
+    @property
+    def evaluations_file(self) -> Path:
+        """One line per evaluation while the model was trained."""
+        return self.path / "evaluations.jsonl"
+
+    def evaluated_samples_file(self, step: int) -> Path:
+        """Return the file of some samples of the evaluation at a step."""
+        return self.path / "samples" / "training" / f"step-{step:07d}.npz"
+
+    @property
     def prior_file(self) -> Path:
         """The density of the degraded state."""
         return self.path / "checkpoints" / "prior.safetensors"
@@ -111,10 +145,16 @@ class RunFolder:
 
     def history(self) -> list[dict[str, float]]:
         """Return the logged steps. A last line that was cut off by a crash is left out."""
-        if not self.history_file.is_file():
-            return []
-        lines = self.history_file.read_text("utf-8").splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        return _lines(self.history_file)
+
+    def evaluations(self) -> list[dict[str, Any]]:
+        """Return the evaluations while the model was trained: step, seconds, N and values by name."""
+        return _lines(self.evaluations_file)
+
+    def add_evaluation(self, record: Mapping[str, Any]) -> None:
+        """Add an evaluation."""
+        with self.evaluations_file.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(dict(record)) + "\n")
 
     def metrics(self) -> dict[str, Any]:
         """Return the final numbers; empty where the run has none yet."""
@@ -128,7 +168,7 @@ class RunFolder:
         write_text(self.metrics_file, json.dumps(metrics, indent=2) + "\n")
 
     def add_records(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Add measured numbers; one of the same name, N, sampler and steps gives way."""
+        """Add measured numbers; one of the same name, N, walk and weights gives way."""
         metrics = self.metrics()
         kept = {_identity(record): record for record in metrics.get("metrics", [])}
         kept |= {_identity(record): record for record in records}
@@ -136,12 +176,24 @@ class RunFolder:
 
     def keep_history_until(self, step: int) -> None:
         """Forget logged steps after ``step``, from which a training goes on."""
-        kept = [json.dumps(line) + "\n" for line in self.history() if line["step"] <= step]
-        write_text(self.history_file, "".join(kept))
+        for file in (self.history_file, self.evaluations_file):
+            if file.is_file():
+                kept = [json.dumps(line) + "\n" for line in _lines(file) if line["step"] <= step]
+                write_text(file, "".join(kept))
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    """Return the records of a file with one per line. A last line that a crash cut off is left out."""
+    if not file.is_file():
+        return []
+    lines = file.read_text("utf-8").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def _identity(record: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(record.get(key) for key in ("name", "n", "sampler", "sampling_steps"))
+    return tuple(
+        record.get(key) for key in ("name", "n", "sampler", "sampling_steps", "checkpoint")
+    )
 
 
 def free_folder(parent: Path, stem: str) -> Path:

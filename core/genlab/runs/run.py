@@ -41,15 +41,25 @@ class Run:
         path: The run folder.
         device: Where to compute.
         data: The data folder, where it is not where it was.
+        checkpoint: Which weights: ``"last"``, or ``"best"`` for those that did best in the evaluations
+            during training.
 
     Raises:
-        RequestError: The folder is no run, or a component of it is not installed.
+        RequestError: The folder is no run, a component of it is not installed, or there is no such
+            checkpoint.
     """
 
     def __init__(
-        self, path: str | Path, *, device: str = "auto", data: str | Path | None = None
+        self,
+        path: str | Path,
+        *,
+        device: str = "auto",
+        data: str | Path | None = None,
+        checkpoint: str = "last",
     ) -> None:
         self.folder = RunFolder.open(Path(path))
+        self.checkpoint = checkpoint
+        self.weights_file = self.folder.weights_file(checkpoint)
         self.config: RunConfig = self.folder.config()
         if data is not None:
             self.config = self.config.model_copy(update={"data": str(data)})
@@ -71,6 +81,11 @@ class Run:
         return self.folder.history()
 
     @property
+    def evaluations(self) -> list[dict[str, Any]]:
+        """One record per evaluation during training: step, seconds, N, values and floors by name."""
+        return self.folder.evaluations()
+
+    @property
     def metrics(self) -> dict[str, Any]:
         """The final numbers, as they stand in ``metrics.json``; empty where there are none yet."""
         return self.folder.metrics()
@@ -81,7 +96,7 @@ class Run:
         parts = assemble(self.config, self.spec)
         trained = parts.restorer.backbone if parts.restorer else parts.density
         assert trained is not None  # a run has one of the two
-        checkpoint = read_checkpoint(self.folder.checkpoint_file)
+        checkpoint = read_checkpoint(self.weights_file)
         trained.load_state_dict(checkpoint.part("ema"))
         if parts.prior is not None:
             fitted = read_checkpoint(self.folder.prior_file)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -85,12 +86,17 @@ class Trainer:
         self,
         log: Callable[[Mapping[str, float]], None],
         save: Callable[[], None],
+        *,
+        evaluate: Callable[[], None] | None = None,
+        milestones: Sequence[float] = (),
     ) -> None:
         """Train until the budget is used.
 
         Args:
             log: Is called with the numbers of every ``log_every``-th step and of the last.
-            save: Is called when a checkpoint is due, and at the end.
+            save: Is called when a checkpoint is due, before an evaluation, and at the end.
+            evaluate: Is called at the milestones. Its time does not count.
+            milestones: Rising shares of the budget.
 
         Raises:
             RunError: The loss stays infinite or not a number.
@@ -98,6 +104,7 @@ class Trainer:
         self.module.train()
         begun, before = time.perf_counter(), self.elapsed
         saved, logged, logged_at = begun, self.step, begun
+        passed = bisect_right(milestones, self.progress)
         with self._batches() as batches:
             while self.progress < 1:
                 x, y = next(batches)
@@ -113,9 +120,16 @@ class Trainer:
                     log({"step": self.step, "progress": self.progress, "loss": float(loss),
                          "lr": rate, "grad_norm": float(norm), "examples_per_s": speed,
                          "elapsed_s": self.elapsed, "skipped": self.skipped})  # fmt: skip
-                if now - saved >= self.config.save_every:
+                due = bisect_right(milestones, self.progress)
+                if due > passed or now - saved >= self.config.save_every:
                     save()
                     saved = time.perf_counter()
+                if due > passed and evaluate:
+                    evaluate()
+                    self.module.train()
+                    away = time.perf_counter() - saved
+                    begun, logged_at, saved = begun + away, logged_at + away, saved + away
+                passed = due
         save()
 
     def train_step(self, x: Tensor, y: Tensor | None, rate: float) -> tuple[Tensor, Tensor]:

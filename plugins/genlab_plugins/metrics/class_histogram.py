@@ -31,7 +31,12 @@ class ClassHistogram(SeenByJudge):
         judge: A file that ``genlab judge`` wrote; None: the judge of the data.
     """
 
-    tags = MetricTags(labels=True, data=frozenset({"image"}), features=f"{PROCEDURE}, classes")
+    tags = MetricTags(
+        labels=True,
+        data=frozenset({"image"}),
+        features=f"{PROCEDURE}, classes",
+        higher=frozenset({"smallest"}),
+    )
 
     def score(self, fitted: Judge, x: Tensor, real: Tensor) -> dict[str, float]:
         """Return both divergences and the extreme shares."""

@@ -34,11 +34,20 @@ class JudgeConfidence(SeenByJudge, JudgedMetric):
         judge: A file that ``genlab judge`` wrote; None: the judge of the data.
     """
 
-    tags = MetricTags(labels=True, data=frozenset({"image"}), features=f"{PROCEDURE}, classes")
+    tags = MetricTags(
+        labels=True,
+        data=frozenset({"image"}),
+        features=f"{PROCEDURE}, classes",
+        higher=frozenset({"confidence", "classes"}),
+    )
 
     def score(self, fitted: Judge, x: Tensor, real: Tensor) -> dict[str, float]:
         """Return confidence, classes and imbalance of the samples."""
         return confidence(fitted.look(x).probabilities)
+
+    def score_each(self, fitted: Judge, x: Tensor) -> Tensor:
+        """Return the judge's largest probability for each sample."""
+        return fitted.look(x).probabilities.max(1).values
 
     @classmethod
     def train_judge(

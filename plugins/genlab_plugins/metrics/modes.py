@@ -38,7 +38,9 @@ class Modes(Metric):
         deviations: How many standard deviations a sample of high quality is away at most.
     """
 
-    tags = MetricTags(data=frozenset({"vector"}), modes=True)
+    tags = MetricTags(
+        data=frozenset({"vector"}), modes=True, higher=frozenset({"found", "high-quality"})
+    )
 
     def __init__(self, *, deviations: PositiveFloat = 3.0) -> None:
         self.deviations = deviations

@@ -37,7 +37,12 @@ class PRDC(SeenByJudge):
         judge: A file that ``genlab judge`` wrote; None: the judge of the data.
     """
 
-    tags = MetricTags(labels=True, data=frozenset({"image"}), features=f"{PROCEDURE}, 64 features")
+    tags = MetricTags(
+        labels=True,
+        data=frozenset({"image"}),
+        features=f"{PROCEDURE}, 64 features",
+        higher=frozenset({"precision", "recall", "density", "coverage"}),
+    )
 
     def __init__(self, *, neighbours: PositiveInt = 5, judge: str | None = None) -> None:
         super().__init__(judge=judge)

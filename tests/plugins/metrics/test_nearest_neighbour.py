@@ -9,8 +9,8 @@ from sklearn.neighbors import NearestNeighbors
 
 import genlab
 from genlab import Examples
-from genlab.evaluation import measure
-from genlab_plugins.metrics.nearest_neighbour import NearestNeighbour, nearest
+from genlab.evaluation import measure, nearest
+from genlab_plugins.metrics.nearest_neighbour import NearestNeighbour
 
 SHAPE = (2, 5, 4)
 

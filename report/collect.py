@@ -1,0 +1,98 @@
+"""Copy what a run found out into ``report/results``: its numbers, its figures, and how it was made.
+
+python report/collect.py RUN [--name NAME] [--figures samples progressive ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+import genlab
+
+RESULTS = Path(__file__).parent / "results"
+_BUDGETS = ("steps", "minutes", "epochs")
+_WIDEST = 1400  # dots of a picture
+_COLOURS = 128
+
+
+def main() -> None:
+    """Collect one run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument(
+        "--name", help="folder below report/results; the experiment's name if left out"
+    )
+    parser.add_argument("--figures", nargs="*", help="all that lie in the run if left out")
+    arguments = parser.parse_args()
+    run = genlab.open_run(arguments.run)
+    name = arguments.name or run.config.experiment
+    if not name:
+        parser.error("this run is of no experiment: --name NAME")
+    print(collect(run, RESULTS / name, arguments.figures))
+
+
+def collect(run: genlab.Run, out: Path, figures: Sequence[str] | None) -> Path:
+    """Write ``results.json`` and the figures of a run into a folder, in the place of what was there."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    drawn = sorted((run.path / "figures").glob("*.png"))
+    chosen = [file for file in drawn if figures is None or file.stem in figures]
+    for file in chosen:
+        _shrink(file, out / file.name)
+    found = run.metrics
+    record = {
+        "name": out.name,
+        "command": command(run),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}; {found.get('device')}",
+        "date": str(found.get("created", ""))[:10],
+        "seed": run.config.seed,
+        **{key: found.get(key) for key in ("versions", "steps", "parameters", "seconds")},
+        "config": {k: v for k, v in run.config.flat().items() if k not in ("data", "device")},
+        "metrics": found.get("metrics", []),
+        "evaluations": run.evaluations,
+        "figures": [file.name for file in chosen],
+    }
+    file = out / "results.json"
+    file.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    return file
+
+
+def command(run: genlab.Run) -> str:
+    """Return the command that makes a run like this one."""
+    config, training = run.config, run.config.training
+    budget = [
+        f"--{unit} {getattr(training, unit):g}" for unit in _BUDGETS if getattr(training, unit)
+    ]
+    parts: list[Any] = ["genlab run"]
+    if config.experiment:
+        parts.append(config.experiment)
+    else:
+        parts += [
+            f"--{role} {component.name}"
+            for role in ("degradation", "backbone", "density", "dataset")
+            if (component := getattr(config, role)) is not None
+        ]
+    return " ".join([*parts, *budget, f"--seed {config.seed}", "--data DIR"])
+
+
+def _shrink(source: Path, target: Path) -> None:
+    """Copy a picture with fewer colours, and no wider than a page needs."""
+    with Image.open(source) as image:
+        picture = image.convert("RGB")
+    if picture.width > _WIDEST:
+        height = round(picture.height * _WIDEST / picture.width)
+        picture = picture.resize((_WIDEST, height), Image.Resampling.LANCZOS)
+    picture.quantize(_COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
