@@ -205,8 +205,10 @@ def check_command(where: object, command: list[str]) -> None:
             check_parameters(component, parse_assignments(given["settings"]), where=given["role"])
     elif given.get("role") is not None:
         assert given["role"] in (*ROLES, "experiment"), where
-    for sampler in (given.get("sampler"), *(m for m in given.get("method") or () if m != "direct")):
-        assert sampler is None or registry("sampler").get(sampler), where
+    asked = given.get("sampler") or ()
+    samplers = [asked] if isinstance(asked, str) else list(asked)
+    for sampler in (*samplers, *(m for m in given.get("method") or () if m != "direct")):
+        assert registry("sampler").get(sampler), where
     for metric in given.get("metric") or ():
         assert registry("metric").get(metric), where
 

@@ -41,7 +41,9 @@ def test_a_run_folder_is_whole(digits_run: genlab.Run, blur_run: genlab.Run) -> 
 def test_numbers_carry_what_they_need_to_be_trusted(digits_run: genlab.Run) -> None:
     found = digits_run.metrics
     assert found["steps"] == 60
-    for record in found["metrics"]:
+    own = [record for record in found["metrics"] if record["name"].startswith("bound")]
+    assert {record["n"] for record in own} == {len(digits_run.examples("test"))}
+    for record in (r for r in found["metrics"] if r not in own):
         assert record["n"] == 120
         assert record["reference"] == "test"
         assert record["features"]
@@ -136,7 +138,11 @@ def test_vectors_train_and_sample(tmp_path: Path) -> None:
         dataset="swiss-roll", steps=100, out=tmp_path / "run",
         set=["sampling.count=1000", "sampling.steps=10", "dataset.train=2000", "dataset.test=2000"],
     )  # fmt: skip
-    (record,) = run.metrics["metrics"]
+    bound, above, record = run.metrics["metrics"]
+    assert (bound["name"], above["name"]) == ("bound", "bound-above-entropy")
+    assert bound["floor"] == pytest.approx(run.dataset.entropy)  # type: ignore[attr-defined]
+    assert above["value"] == pytest.approx(bound["value"] - bound["floor"])
+    assert above["value"] > 0
     assert record["name"] == "sliced-wasserstein"
     assert 0 < record["floor"] < record["value"] < 1
     assert files(run) >= FILES

@@ -20,7 +20,7 @@ from genlab.errors import RequestError
 from genlab.evaluation import measure, require_metric_fits
 from genlab.figures.files import figure_bytes
 from genlab.files import write_bytes
-from genlab.generation import DensityModel, DiffusionModel
+from genlab.generation import DiffusionModel
 from genlab.generation.prior import summaries
 from genlab.hooks import plugin_manager
 from genlab.protocols import Dataset, DataSpec, Density, Examples, FittedDensity, Flow
@@ -314,9 +314,7 @@ class _Work:
         return x
 
     def _measure(self, run: Run, x: torch.Tensor) -> None:
-        records = []
-        if isinstance(run.model, DensityModel):
-            records += likelihood_records(run, seed=self.config.seed, ema=self.trainer is not None)
+        records = likelihood_records(run, seed=self.config.seed, ema=self.trainer is not None)
         with self._stage("measuring", len(self.parts.metrics)) as advance:
             for done, (name, metric) in enumerate(self.parts.metrics.items(), 1):
                 records += measure(

@@ -59,7 +59,7 @@ def evaluate(
         walk["checkpoint"] = run.checkpoint
     how = {key: value for key, value in walk.items() if value is not None}
     records: list[dict[str, Any]] = []
-    if isinstance(run.model, DensityModel) and metrics is None:
+    if metrics is None:
         records += likelihood_records(run, seed=seed, ema=ema)
     for done, (name, metric) in enumerate(built.items(), 1):
         records += measure(

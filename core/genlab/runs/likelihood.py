@@ -1,13 +1,15 @@
-"""The numbers of a density: likelihood, bits per dimension, accuracy."""
+"""What a model itself says of unseen data: likelihood, bits per dimension, accuracy."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
 
+from genlab.evaluation import variational_bound
+from genlab.generation import DensityModel, DiffusionModel
 from genlab.protocols import Examples, PointSet
 from genlab.protocols.dataset import dequantise
 
@@ -16,11 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["accuracy", "likelihood_records"]
 
+_BOUNDED = 5000  # examples whose bound is estimated
 _POINTS = 100_000  # fresh points of a set that can draw them
 
 
 def likelihood_records(run: Run, *, seed: int, ema: bool) -> list[dict[str, Any]]:
-    r"""Measure the density of a run on data that it has not seen.
+    r"""Measure what a model says of data that it has not seen.
+
+    For a density:
 
     * ``nll``: :math:`-\mathbb{E} \log p(x)` in nats, with the true entropy as its floor where it is known;
     * ``nll-above-entropy``: the difference of the two, a Kullback-Leibler divergence;
@@ -28,6 +33,10 @@ def likelihood_records(run: Run, *, seed: int, ema: bool) -> list[dict[str, Any]
       is the distance of two grey levels;
     * ``accuracy``, for densities with classes: of the largest posterior, with the accuracy of the true
       posteriors as its floor where they are known.
+
+    For a diffusion with Gaussian noise, the upper bounds of :func:`genlab.evaluation.variational_bound`
+    in the place of the first three: ``bound``, ``bound-above-entropy`` and ``bound-bits-per-dim``. Any other
+    model says nothing.
 
     Args:
         run: The run.
@@ -38,18 +47,26 @@ def likelihood_records(run: Run, *, seed: int, ema: bool) -> list[dict[str, Any]
         One record per number, with the fields of :func:`genlab.evaluation.measure`.
     """
     generator = torch.Generator().manual_seed(seed + 1)
+    flow = isinstance(run.model, DensityModel)
+    if not (flow or run.degradation.tags.gaussian):
+        return []
     test = _unseen(run, generator)
-    x, y = test.first(len(test))
+    x, y = test.first(len(test) if flow else _BOUNDED)
     x, y = x.cpu(), None if y is None else y.cpu()
-    nll = -float(run.log_prob(dequantise(x, run.spec, generator=generator)).double().mean())
     entropy = run.dataset.entropy if isinstance(run.dataset, PointSet) else None
-    found: dict[str, tuple[float, float | None]] = {"nll": (nll, entropy)}
-    if entropy is not None:
-        found["nll-above-entropy"] = (nll - entropy, 0.0)
-    if run.spec.kind == "image":
+    if flow:
+        prefix, dequantised = "", dequantise(x, run.spec, generator=generator)
+        nll = -float(run.log_prob(dequantised).double().mean())
         nats = nll / math.prod(run.spec.shape) - math.log(run.spec.level_width)
-        found["bits-per-dim"] = (nats / math.log(2), None)
-    if run.model.conditional and y is not None:
+    else:
+        prefix, nll = "bound-", _bound(run, x, seed)
+        nats = nll / math.prod(run.spec.shape)
+    found: dict[str, tuple[float, float | None]] = {"nll" if flow else "bound": (nll, entropy)}
+    if entropy is not None:
+        found[f"{prefix or 'nll-'}above-entropy"] = (nll - entropy, 0.0)
+    if run.spec.kind == "image":
+        found[f"{prefix}bits-per-dim"] = (nats / math.log(2), None)
+    if flow and run.model.conditional and y is not None:
         found["accuracy"] = (accuracy(run.classify(x), y), _bayes(run, x, y))
     common = {"n": len(x), "features": "data", "reference": "test", "reference_n": len(x),
               "seed": seed, "ema": ema}  # fmt: skip
@@ -58,6 +75,16 @@ def likelihood_records(run: Run, *, seed: int, ema: bool) -> list[dict[str, Any]
         | ({} if floor is None else {"floor": floor, "floor_n": len(x)})
         for name, (value, floor) in found.items()
     ]
+
+
+def _bound(run: Run, x: Tensor, seed: int) -> float:
+    model = cast(DiffusionModel, run.model)
+    generator = torch.Generator(run.device).manual_seed(seed + 1)
+    parts = [
+        variational_bound(model.estimates(), part.to(run.device), run.spec, generator=generator)
+        for part in x.split(run.config.sampling.batch)
+    ]
+    return float(torch.cat(parts).mean())
 
 
 def accuracy(log_posteriors: Tensor, y: Tensor) -> float:
