@@ -1,6 +1,7 @@
 """The project's chores: `nox` runs lint, typecheck and test; `nox -l` lists all of them."""
 
 import tempfile
+from pathlib import Path
 
 import nox
 
@@ -47,6 +48,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def report(session: nox.Session) -> None:
+    """Build report/report.pdf from report/results; --draft goes on where results are missing."""
+    sync(session, "report")
+    session.run("python", "report/build.py", *session.posargs)
+
+
+@nox.session
 def plugins(session: nox.Session) -> None:
     """Install the example and a fresh package beside genlab, as a stranger would, and use them."""
     session.install("--no-sources", ".", "./docs/examples/genlab-swirl", "pytest>=8.2,<10")
@@ -57,6 +65,36 @@ def plugins(session: nox.Session) -> None:
         session.run("genlab", "new", "degradation", "ripple")
         session.install("--no-sources", "-e", "./genlab-ripple")
         session.run("pytest", "genlab-ripple")
+
+
+RESOLVE_ALL = """
+from pathlib import Path
+from genlab.runs.assembly import resolve
+from genlab.runs.series import BUDGETS, members
+
+for budget in BUDGETS:
+    found = members((), Path(), budget=budget)
+    assert found, "no experiment came with the wheel"
+    for member in found:
+        resolve(member.tables)
+"""
+
+
+@nox.session(reuse_venv=False)
+def wheel(session: nox.Session) -> None:
+    """Build the wheel, or take the one that is named, install it alone, and use it."""
+    with tempfile.TemporaryDirectory() as folder:
+        if not session.posargs:
+            session.run("uv", "build", "--wheel", "--out-dir", folder, external=True)
+        (built,) = map(Path, session.posargs or Path(folder).glob("*.whl"))
+        session.install(str(built.resolve()))
+        with session.chdir(folder):
+            session.run(
+                "genlab", "run", "--steps", "5", "--set", "sampling.count=8", "--out", "run"
+            )
+            session.run("genlab", "run", "cold-blur-mnist", "--budget", "smoke", "--out", "smoke")
+            session.run("python", "-c", RESOLVE_ALL)
+            session.run("genlab", "new", "degradation", "ripple")
 
 
 @nox.session

@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the notebook too, which has a process of its own
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 import torch
@@ -25,7 +26,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
-    "myst_parser",
+    "myst_nb",  # which parses every Markdown page, and runs those that are notebooks
     "sphinx_copybutton",
     "sphinx_design",
     "genlab_cli",
@@ -51,6 +52,12 @@ nitpick_ignore_regex = [
 
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_output_stderr = "remove"  # what other libraries say to a kernel without widgets
 
 autodoc_default_options = {"member-order": "bysource"}
 autodoc_preserve_defaults = True

@@ -55,7 +55,10 @@ def collect(run: genlab.Run, out: Path, figures: Sequence[str] | None) -> Path:
         "machine": f"{os.cpu_count()} cores, {platform.machine()}; {found.get('device')}",
         "date": str(found.get("created", ""))[:10],
         "seed": run.config.seed,
-        **{key: found.get(key) for key in ("versions", "steps", "parameters", "seconds")},
+        **{
+            key: found.get(key)
+            for key in ("versions", "steps", "sampling_steps", "parameters", "seconds")
+        },
         "config": {k: v for k, v in run.config.flat().items() if k not in ("data", "device")},
         "metrics": found.get("metrics", []),
         "evaluations": run.evaluations,

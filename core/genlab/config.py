@@ -30,6 +30,7 @@ from genlab.errors import RequestError, nearest
 __all__ = [
     "BUDGET_UNITS",
     "ComponentConfig",
+    "EvaluationConfig",
     "Parameter",
     "RunConfig",
     "SamplingConfig",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -18,11 +20,29 @@ from genlab.figures.panels import (
     mosaic_figure,
     points_of,
     scatter,
+    time_labels,
 )
-from genlab.figures.style import BLUE, SMALL, style
+from genlab.figures.style import BLUE, DPI, SMALL, lean, style, text_width
 from genlab.protocols import DataSpec
 
-__all__ = ["bars", "side_by_side"]
+__all__ = ["Degraded", "bars", "degradations", "side_by_side"]
+
+_BETWEEN = 6 * PAD  # dots between what is destroyed and what is generated
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """A row of :func:`degradations`.
+
+    Args:
+        name: What degrades.
+        path: One example from t = 0 to t = 1, ``(T, C, H, W)``.
+        samples: What the model of this degradation generates, ``(B, C, H, W)``.
+    """
+
+    name: str
+    path: Tensor
+    samples: Tensor
 
 
 @style()
@@ -55,6 +75,40 @@ def _clouds(samples: Mapping[str, Tensor]) -> Figure:
     for ax, (name, cloud) in zip(axes, clouds.items(), strict=True):
         scatter(ax, cloud, limits, colour=BLUE, area=1.5)
         ax.set_title(name, fontsize=SMALL)
+    return figure
+
+
+@style()
+def degradations(rows: Sequence[Degraded], times: Sequence[float]) -> Figure:
+    """Show degradations side by side: an example on its way to t = 1, and samples of the model.
+
+    Args:
+        rows: One per model, with the same numbers of states and of samples.
+        times: The times of the states.
+    """
+    if not rows:
+        raise RequestError("there are no diffusions to compare")
+    columns = len(times) + len(rows[0].samples)
+    scale = enlargement(rows[0].path.shape[-2:], columns)
+    parts = (
+        ([row.path for row in rows], len(times)),
+        ([row.samples for row in rows], len(rows[0].samples)),
+    )
+    mosaics = [
+        tile_pixels(opaque(to_uint8(torch.cat(images).cpu())), wide, PAD, scale)
+        for images, wide in parts
+    ]
+    left = round(max(text_width(row.name) for row in rows) * DPI) + 3 * PAD
+    figure, axes = mosaic_figure(mosaics, left=left, top=LINE, gap=_BETWEEN)
+    high = (mosaics[0].shape[0] + PAD) / len(rows)
+    wide = (mosaics[0].shape[1] + PAD) / len(times)
+    axes[0].set_yticks(
+        [(i + 0.5) * high - PAD / 2 for i in range(len(rows))], [r.name for r in rows]
+    )
+    axes[0].set_xticks([(i + 0.5) * wide - PAD / 2 for i in range(len(times))], time_labels(times))
+    lean(axes[0])
+    axes[0].tick_params(length=0, pad=3, bottom=False, labelbottom=False, labeltop=True)
+    axes[1].set_title("samples", pad=3, fontsize=SMALL)
     return figure
 
 

@@ -19,6 +19,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from genlab.protocols.showing import show_dataset
+
 __all__ = [
     "DataSpec",
     "Dataset",
@@ -190,6 +192,10 @@ class Dataset(abc.ABC):
             RequestError: The files are missing (the message says how to get them) or unreadable
                 (the message says which).
         """
+
+    def _repr_html_(self) -> str:
+        """Show the data set in a notebook: its classes, parameters and first test examples."""
+        return show_dataset(self)
 
 
 class PointSet(Dataset):

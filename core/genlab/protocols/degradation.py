@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from genlab.protocols.dataset import Kind
+from genlab.protocols.showing import show_degradation
 
 __all__ = [
     "AdditiveDegradation",
@@ -118,6 +119,10 @@ class Degradation(abc.ABC):
         Returns:
             x_1 ``(B, *shape)``.
         """
+
+    def _repr_html_(self) -> str:
+        """Show the degradation in a notebook: its parameters, tags, and an example at five times."""
+        return show_degradation(self)
 
 
 class AdditiveDegradation(Degradation):

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from genlab.protocols.degradation import Degradation
+from genlab.protocols.showing import show_sampler
 
 __all__ = ["Restores", "Sampler", "SamplerTags"]
 
@@ -101,3 +102,7 @@ class Sampler(abc.ABC):
         Returns:
             x_s and the next state.
         """
+
+    def _repr_html_(self) -> str:
+        """Show the sampler in a notebook: its parameters and tags."""
+        return show_sampler(self)

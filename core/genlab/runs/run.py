@@ -16,6 +16,7 @@ from genlab.generation import DensityModel, DiffusionModel, Model, Prior, Step
 from genlab.generation.editing import decoded_mean, mixed_latents, mixed_states, restored
 from genlab.generation.interpolation import Way
 from genlab.protocols import Dataset, DataSpec, Degradation, Density, Examples, Sampler
+from genlab.protocols.showing import card, picture, table
 from genlab.registries import build
 from genlab.restorer import Restorer
 from genlab.runs.assembly import Parts, assemble, data_root, pick_device, refuse_sampler
@@ -69,6 +70,27 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        """Show the run in a notebook: what it is made of, its numbers, and its samples."""
+        from genlab.runs.report import duration, number
+
+        config, history = self.config, self.history
+        roles = (config.degradation, config.backbone, config.density, config.sampler, config.prior)
+        made = " + ".join(component.name for component in roles if component is not None)
+        facts = [("folder", str(self.path))]
+        if history:
+            facts.append(("steps", number(int(history[-1]["step"]))))
+            facts.append(("training time", duration(history[-1].get("elapsed_s", 0.0))))
+        keys = ("name", "value", "floor", "n")
+        rows = [[number(r.get(key)) for key in keys] for r in self.metrics.get("metrics", [])]
+        file = self.folder.figure_file("samples", ".png")
+        return card(
+            f"{made} on {config.dataset.name}",
+            table(("run", ""), facts),
+            table(("metric", "value", "floor", "N"), rows),
+            picture(file.read_bytes(), "samples") if file.is_file() else "",
+        )
 
     @property
     def path(self) -> Path:

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+from torch import Tensor
+
 from genlab.config import merge
 from genlab.errors import GenlabError, RequestError, unknown
 from genlab.experiments import experiment_names, read_experiment
-from genlab.figures.comparison import bars, side_by_side
+from genlab.figures.comparison import Degraded, bars, degradations, side_by_side
 from genlab.figures.files import figure_bytes
 from genlab.files import write_bytes, write_text
+from genlab.generation import DiffusionModel
 from genlab.runs.engine import continue_run, start_run
 from genlab.runs.evaluation import compared, comparison_csv
 from genlab.runs.folder import RunFolder
@@ -34,6 +38,8 @@ BUDGETS = ("smoke", "laptop", "gpu")
 """Seconds on embedded data, two cores, one graphics card."""
 
 _SHOWN = {"image": 36, "vector": 2000}  # samples in the figure of a comparison
+_TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)
+_SAMPLES = 8  # in a row of the figure of degradations
 
 
 @dataclass(frozen=True)
@@ -170,9 +176,24 @@ def write_comparison(runs: Sequence[Run], out: Path, *, seed: int = 0) -> list[P
         n = _SHOWN[runs[0].spec.kind]
         drawn = {run.path.name: run.sample(n, seed=seed) for run in runs}
         figures["samples"] = side_by_side(drawn, runs[0].spec)
+        if runs[0].spec.kind == "image" and all(isinstance(r.model, DiffusionModel) for r in runs):
+            figures["degradations"] = degradations(
+                [_degraded(run, drawn[run.path.name]) for run in runs], _TIMES
+            )
     for name, figure in figures.items():
         write_bytes(out / f"{name}.png", figure_bytes(figure, "png"))
     return [out / "comparison.csv", *(out / f"{name}.png" for name in figures)]
+
+
+def _degraded(run: Run, drawn: Tensor) -> Degraded:
+    """Take one test image through the degradation of a run."""
+    x_0 = run.examples("test").first(len(_TIMES))[0].cpu()
+    z = run.degradation.draw(x_0, generator=torch.Generator().manual_seed(0))
+    one = None if z is None else z[:1].repeat_interleave(len(x_0), 0)
+    path = run.degradation.degrade(
+        x_0[:1].repeat_interleave(len(x_0), 0), torch.tensor(_TIMES), one
+    )
+    return Degraded(run.path.name, path, drawn[:_SAMPLES])
 
 
 def _carried_out(member: Member, trackers: Iterable[object]) -> Literal["was done", "done"]:

@@ -1,0 +1,105 @@
+"""Add runs to the comparison of degradations: a row for each walk, and samples of the best.
+
+python report/rows.py RUN [RUN ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import genlab
+from genlab.config import parameters
+from genlab.figures.images import png_bytes, tile
+
+FILE = Path(__file__).parent / "results" / "degradations-compared" / "results.json"
+_SHOWN = 60
+_SAME = ("degradation", "parameters of the degradation", "loss", "prediction", "sampler",
+         "sampling_steps", "seed")  # fmt: skip
+
+
+def main() -> None:
+    """Add the runs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", type=Path, nargs="+")
+    table = json.loads(FILE.read_text("utf-8"))
+    for path in parser.parse_args().runs:
+        run = genlab.open_run(path)
+        found = list(rows(run))
+        new = {_identity(row) for row in found}
+        table["rows"] = [row for row in table["rows"] if _identity(row) not in new] + found
+        best = min(found, key=lambda row: float(row["frechet"]))
+        x = run.sample(_SHOWN, sampler=best["sampler"], steps=best["sampling_steps"], seed=1)
+        name = _picture(best)
+        (FILE.parent / name).write_bytes(png_bytes(tile(x, columns=15)))
+        print(
+            f"{path.name}: {best['frechet']:.3f} ({best['sampler']}, {best['sampling_steps']} steps)"
+        )
+    table["rows"].sort(key=lambda row: float(row["frechet"]))
+    FILE.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+
+
+def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
+    """Yield a row for every walk of a run whose Fréchet distance was measured."""
+    training, degradation = run.config.training, run.config.degradation
+    records = run.metrics["metrics"]
+    assert degradation is not None  # what is compared are degradations
+    usual = {
+        p.name: p.default for p in parameters(genlab.registry("degradation").get(degradation.name))
+    }
+    changed = {key: value for key, value in degradation.params.items() if value != usual[key]}
+    for record in records:
+        if record["name"] != "frechet" or not record.get("sampler") or record["n"] < 2048:
+            continue
+        same = {
+            r["name"]: r
+            for r in records
+            if all(r.get(k) == record.get(k) for k in ("n", "sampler", "sampling_steps"))
+        }
+        walk = f"--sampler {record['sampler']} --steps {record['sampling_steps']}"
+        settings = "".join(f" --set degradation.{key}={value}" for key, value in changed.items())
+        yield {
+            "degradation": degradation.name,
+            "parameters of the degradation": changed,
+            "loss": training.loss,
+            "prediction": training.prediction,
+            "sampler": record["sampler"],
+            "sampling_steps": record["sampling_steps"],
+            "frechet": round(record["value"], 3),
+            "floor": round(record["floor"], 3),
+            "confidence": round(same["judge-confidence/confidence"]["value"], 4),
+            "smallest class": round(same["class-histogram/smallest"]["value"], 4),
+            "largest class": round(same["class-histogram/largest"]["value"], 4),
+            "n": record["n"],
+            "steps": run.metrics["steps"],
+            "training_s": run.metrics["seconds"]["training"],
+            "seed": run.config.seed,
+            "parameters": run.metrics["parameters"],
+            "features": record["features"],
+            "commands": [
+                f"genlab run --degradation {degradation.name} --backbone unet --dataset mnist "
+                f"--steps {run.metrics['steps']} --seed {run.config.seed}{settings} --out RUN",
+                "genlab evaluate RUN --metric frechet --metric judge-confidence "
+                f"--metric class-histogram -n {record['n']} {walk}",
+            ],
+        }
+
+
+def _identity(row: Mapping[str, Any]) -> tuple[str, ...]:
+    blank = {"parameters of the degradation": {}, "prediction": None}
+    return tuple(json.dumps(row.get(key, blank.get(key))) for key in _SAME)
+
+
+def _picture(row: Mapping[str, Any]) -> str:
+    changed = "".join(
+        f"-{key}-{value}" for key, value in row["parameters of the degradation"].items()
+    )
+    seed = f"-seed-{row['seed']}" if row["seed"] else ""
+    return f"{row['degradation']}{changed}{seed}.png"
+
+
+if __name__ == "__main__":
+    main()

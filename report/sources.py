@@ -1,0 +1,339 @@
+"""What the report may quote: the numbers and the figures below ``report/results``.
+
+A number is asked for by its name and comes back rounded. One that is not there is an error; in a draft it
+is written down as missing, and prints as ``??``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+__all__ = ["Compared", "Missing", "Number", "ResultError", "Results"]
+
+_COLUMNS = ("frechet", "confidence", "smallest class", "largest class", "floor")
+_PLACES = {"frechet": 2, "floor": 2}
+_SPREAD = ("frechet", "confidence")
+_CHANGED = "parameters of the degradation"
+_NAMES = {"method": "method", "steps": "sampling_steps"}
+
+
+class ResultError(Exception):
+    """A result, number or figure is not there, or a statement is not true of the numbers."""
+
+
+class Number(float):
+    """A number that prints as it was rounded, and compares and computes as it was measured."""
+
+    text: str
+
+    def __new__(cls, value: float, text: str) -> Self:
+        """Return ``value``, printing as ``text``."""
+        number = super().__new__(cls, value)
+        number.text = text
+        return number
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Missing(Number):
+    """A number that is not there yet: it prints as ``??``, and every comparison with it holds."""
+
+    def __new__(cls) -> Self:
+        """Return a number that is not there."""
+        return super().__new__(cls, math.nan, "??")
+
+    def _holds(self, other: object) -> bool:
+        return True
+
+    __lt__ = __le__ = __gt__ = __ge__ = _holds
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One line of the comparison of degradations: the mean over its seeds, and their range.
+
+    Args:
+        label: Degradation, and what is not usual about its training.
+        degradation: Name of the degradation.
+        usual: Whether nothing was set but the degradation.
+        sampler: Name of the sampler.
+        steps: Steps of the walk.
+        seeds: How many seeds there are.
+        numbers: The columns.
+    """
+
+    label: str
+    degradation: str
+    usual: bool
+    sampler: str
+    steps: str
+    seeds: int
+    numbers: Mapping[str, Number]
+
+
+@dataclass
+class Results:
+    """The results in a folder.
+
+    Args:
+        folder: One folder per result, each with ``results.json`` and pictures.
+        draft: Write down what is missing or untrue, and go on.
+    """
+
+    folder: Path
+    draft: bool = False
+    missing: list[str] = field(default_factory=list)
+    untrue: list[str] = field(default_factory=list)
+    _read: dict[str, Any] = field(default_factory=dict)
+
+    def value(
+        self,
+        source: str,
+        number: str,
+        *,
+        digits: int = 3,
+        percent: bool = False,
+        column: str = "value",
+        **where: object,
+    ) -> Number:
+        """Return a measured number.
+
+        Args:
+            source: Name of a result, or ``degradations-compared/NAME`` for the rows of a degradation.
+            number: Name of a metric; in results that are tables, of a column.
+            digits: Digits after the point.
+            percent: Print a hundred times the number, and the sign.
+            column: ``value``, ``floor`` or ``n`` of a metric.
+            where: What else the record says, such as ``sampler="naive"``, ``steps=10``.
+
+        Raises:
+            ResultError: There is no such number, or there are several.
+        """
+        name, _, degradation = source.partition("/")
+        asked = {_NAMES.get(key, key): wanted for key, wanted in where.items()}
+        found: list[float]
+        try:
+            if degradation:
+                asked["degradation"] = degradation
+            records = self._records(name, number)
+            if records and "name" in records[0]:
+                asked["name"] = number
+            else:
+                column = number
+            kept = [r for r in records if all(r.get(k) == v for k, v in asked.items())]
+            found = [float(r[column]) for r in _decided(kept) if r.get(column) is not None]
+            if not found:
+                raise ResultError(f"no {column!r} where {_said(asked)}")
+        except ResultError as error:
+            return self._lacks(f"{source}, {number}: {error}")
+        return _mean(found, digits, percent=percent)
+
+    def fact(self, source: str, *keys: str, digits: int = 0, per: float = 1) -> Number | str:
+        """Return what a result says of itself: ``fact("ddpm-mnist", "seconds", "training", per=60)``.
+
+        Args:
+            source: Name of a result.
+            keys: The way to the entry.
+            digits: Digits after the point of a number.
+            per: What a number is divided by.
+
+        Raises:
+            ResultError: There is no such entry.
+        """
+        try:
+            entry = self._result(source)
+            for key in keys:
+                if not isinstance(entry, dict) or entry.get(key) is None:
+                    raise ResultError(f"there is no {' / '.join(keys)!r}")
+                entry = entry[key]
+        except ResultError as error:
+            return self._lacks(f"{source}: {error}")
+        if isinstance(entry, bool) or not isinstance(entry, int | float):
+            return str(entry)
+        return Number(entry / per, f"{entry / per:,.{digits}f}")
+
+    def command(self, source: str) -> str:
+        """Return the command that made a result, or the row of a degradation, ``.../NAME``."""
+        name, _, degradation = source.partition("/")
+        if not degradation:
+            return str(self.fact(source, "command"))
+        for row in self._records(name, "rows", lenient=True):
+            if row["degradation"] == degradation and row.get("commands"):
+                return str(row["commands"][0])
+        return str(self._lacks(f"{source}: there is no command"))
+
+    def figure(self, source: str, name: str) -> str | None:
+        """Return the path of a figure relative to the results, or None for one that is missing in a draft.
+
+        Raises:
+            ResultError: There is no such figure.
+        """
+        path = f"{source}/{name}.png"
+        if self.has(source, name):
+            return path
+        self._lacks(f"the figure {path}")
+        return None
+
+    def has(self, source: str, name: str) -> bool:
+        """Return whether there is a figure."""
+        return (self.folder / f"{source}/{name}.png").is_file()
+
+    def evaluations(self, source: str) -> list[dict[str, Number]]:
+        """Return what was measured while a model was trained: step, minutes, n and the values by name.
+
+        Raises:
+            ResultError: Nothing was measured.
+        """
+        try:
+            result = self._result(source)
+            lines = result.get("evaluations") if isinstance(result, dict) else None
+            if not lines:
+                raise ResultError("there are no evaluations")
+        except ResultError as error:
+            self._lacks(f"{source}: {error}")
+            return []
+        return [
+            {
+                "step": _rounded(line["step"], 0),
+                "minutes": _rounded(line["elapsed_s"] / 60, 1),
+                "n": _rounded(line["n"], 0),
+                **{k: _rounded(value, _PLACES.get(k, 3)) for k, value in line["values"].items()},
+            }
+            for line in lines
+        ]
+
+    def compared(self, degradations: Sequence[str]) -> list[Compared]:
+        """Return the comparison of degradations, the smallest Fréchet distance first.
+
+        Lines that differ in nothing but the seed are one.
+
+        Args:
+            degradations: Those that must be there.
+
+        Raises:
+            ResultError: One of them is not there.
+        """
+        rows = self._records("degradations-compared", "rows", lenient=True)
+        for name in degradations:
+            if not any(row["degradation"] == name for row in rows):
+                self._lacks(f"degradations-compared/{name}: there is no row")
+        groups: dict[tuple[str, str, str, int], list[dict[str, Any]]] = {}
+        for row in rows:
+            key = (row["degradation"], _unusual(row, rows), row["sampler"], row["sampling_steps"])
+            groups.setdefault(key, []).append(row)
+        lines = []
+        for (name, unusual, sampler, steps), group in groups.items():
+            numbers = {
+                column: _mean(
+                    [r[column] for r in group], _PLACES.get(column, 3), spread=column in _SPREAD
+                )
+                for column in _COLUMNS
+            }
+            label = f"{name}, {unusual}" if unusual else name
+            lines.append(
+                Compared(label, name, not unusual, sampler, f"{steps}", len(group), numbers)
+            )
+        return sorted(lines, key=lambda line: line.numbers["frechet"])
+
+    def check(self, holds: bool, statement: str) -> str:
+        """Hold the text to the numbers: it prints nothing, and fails where a statement is not true.
+
+        Raises:
+            ResultError: The statement is not true.
+        """
+        if not holds:
+            if not self.draft:
+                raise ResultError(f"no longer true: {statement}")
+            self.untrue.append(statement)
+        return ""
+
+    def _records(self, name: str, number: str, *, lenient: bool = False) -> list[dict[str, Any]]:
+        """Return the records of a result: its metrics, its rows, or the list that it is."""
+        try:
+            result = self._result(name)
+        except ResultError as error:
+            if not lenient:
+                raise
+            self._lacks(f"{name}, {number}: {error}")
+            return []
+        if isinstance(result, list):
+            return result
+        records: list[dict[str, Any]] = result.get("rows") or result.get("metrics") or []
+        return records
+
+    def _result(self, name: str) -> Any:
+        if name not in self._read:
+            file = self.folder / name / "results.json"
+            if not file.is_file():
+                raise ResultError(f"there is no {name}/results.json")
+            self._read[name] = json.loads(file.read_text("utf-8"))
+        return self._read[name]
+
+    def _lacks(self, what: str) -> Missing:
+        if not self.draft:
+            raise ResultError(what)
+        if what not in self.missing:
+            self.missing.append(what)
+        return Missing()
+
+
+def _decided(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the records that are meant: the run's own walk before others, and its largest N.
+
+    Raises:
+        ResultError: Records of several walks, methods or losses are left.
+    """
+    own = [r for r in records if "name" in r and not r.get("sampler")]
+    records = own or records
+    most = max((r["n"] for r in records if "n" in r), default=None)
+    records = [r for r in records if r.get("n") == most]
+    for key in (
+        "sampler",
+        "sampling_steps",
+        "method",
+        "loss",
+        "prediction",
+        "checkpoint",
+        _CHANGED,
+    ):
+        kinds = sorted({str(r.get(key) or None) for r in records})
+        if len(kinds) > 1:
+            raise ResultError(f"several of {key}: {', '.join(kinds)}; say which")
+    return records
+
+
+def _unusual(row: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return what was set about a training, and what it predicted where that has changed since."""
+    name, command = row["degradation"], " ".join(row.get("commands", [])[:1])
+    said = [word.partition(".")[2] for word in command.split() if "." in word and "=" in word]
+    now = {r["prediction"] for r in rows if r["degradation"] == name and "prediction" in r}
+    if now and not said and row.get("prediction") not in now:
+        said.append("as it was before")
+    return ", ".join(word.replace("=", " ") for word in said)
+
+
+def _mean(
+    values: Sequence[float], digits: int, *, percent: bool = False, spread: bool = True
+) -> Number:
+    """Return the mean, printed with the range where that is asked for and there are several values."""
+    scale, unit = (100, "\N{NO-BREAK SPACE}%") if percent else (1, "")
+    mean = sum(values) / len(values)
+    text = f"{mean * scale:,.{digits}f}"
+    if spread and len(values) > 1:
+        low, high = min(values) * scale, max(values) * scale
+        text += f" ({low:,.{digits}f}–{high:,.{digits}f})"
+    return Number(mean, text.replace("-", "−") + unit)
+
+
+def _rounded(value: float, digits: int) -> Number:
+    return Number(value, f"{value:,.{digits}f}")
+
+
+def _said(asked: Mapping[str, object]) -> str:
+    return ", ".join(f"{key} = {value!r}" for key, value in asked.items())

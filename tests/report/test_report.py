@@ -1,0 +1,167 @@
+"""The report builds from results alone, and says what is missing or no longer true."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from .conftest import REPORT, ROOT
+
+TEMPLATE = REPORT / "report.typ.jinja"
+
+
+def made(text: str, folder: Path, results: object = None) -> str:
+    """What a template of this text becomes."""
+    from build import render
+    from sources import Results
+
+    (folder / "text.jinja").write_text(text)
+    return str(render(folder / "text.jinja", results or Results(folder)))
+
+
+def test_the_draft_builds(tmp_path: Path) -> None:
+    from build import MOST_WORDS, build
+    from sources import Results
+
+    out = tmp_path / "draft.pdf"
+    count = build(Results(REPORT / "results", draft=True), TEMPLATE, out)
+    assert out.read_bytes().startswith(b"%PDF")
+    assert 1500 < count <= MOST_WORDS
+
+
+def test_no_number_is_typed_by_hand() -> None:
+    text = TEMPLATE.read_text("utf-8")
+    text = text[text.index("= The problem") : text.index("#show bibliography")]
+    prose = re.sub(r"<<.*?>>|<%.*?%>", "", text, flags=re.DOTALL)
+    assert re.findall(r"\d[.,]\d+|\d+ ?%", prose) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "printed"),
+    [
+        ('value("run", "frechet")', "3.256"),
+        ('value("run", "frechet", digits=1)', "3.3"),
+        ('value("run", "frechet", column="floor", digits=2)', "0.08"),
+        ('value("run", "frechet", column="n", digits=0)', "5,000"),
+        ('value("run", "frechet", sampler="naive", steps=10)', "2.000"),
+        ('value("run", "kernel", sampler="cold")', "2.000"),
+        ('value("run", "accuracy", percent=True, digits=2)', "99.29\N{NO-BREAK SPACE}%"),
+        ('value("restoration", "ssim", method="cold")', "0.250"),
+        ('value("degradations-compared/blur", "frechet", digits=1)', "2.5 (2.0–3.0)"),
+        ('value("degradations-compared/noisy", "frechet", loss="l1", digits=1)', "60.0"),
+        ('fact("run", "steps")', "4,200"),
+        ('fact("run", "seconds", "training", per=60, digits=1)', "1.5"),
+        ('command("run")', "genlab run ddpm-mnist --steps 9 --seed 0 --data DIR"),
+        ('command("degradations-compared/blur")', "genlab run --degradation blur"),
+        ('figure("run", "loss")', "run/loss.png"),
+        ('evaluations("run")[0].frechet', "20.12"),
+        (
+            'compared(["blur"]) | map(attribute="label") | join(" < ")',
+            "noisy < blur < noisy, loss l1",
+        ),
+        ('compared(["blur"])[1].numbers.frechet', "2.50 (2.00–3.00)"),
+        ('check(value("run", "frechet") < 4, "small")', ""),
+    ],
+)
+def test_what_may_be_asked(asked: str, printed: str, folder: Path) -> None:
+    assert made(f"<< {asked} >>", folder) == printed
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ('value("runn", "frechet")', "runn/results.json"),
+        ('value("run", "frechett")', "frechett"),
+        ('value("run", "accuracy", column="floor")', "'floor'"),
+        ('value("run", "kernel")', "several of sampler: cold, naive"),
+        ('value("restoration", "psnr", method="cold")', "psnr"),
+        ('value("restoration", "ssim")', "several of method"),
+        ('value("degradations-compared/noisy", "frechet")', "several of loss"),
+        ('value("degradations-compared/gravity", "frechet")', "gravity"),
+        ('fact("run", "seconds", "prior")', "seconds / prior"),
+        ('command("restoration")', "command"),
+        ('figure("run", "samples")', "run/samples.png"),
+        ('evaluations("restoration")', "evaluations"),
+        ('compared(["blur", "ink"]) | length', "ink"),
+    ],
+)
+def test_what_is_missing_is_an_error_but_in_a_draft(asked: str, said: str, folder: Path) -> None:
+    from sources import ResultError, Results
+
+    with pytest.raises(ResultError, match=re.escape(said)):
+        made(f"<< {asked} >>", folder)
+    results = Results(folder, draft=True)
+    made(f"<< {asked} >>", folder, results)
+    assert [what for what in results.missing if said in what] == results.missing != []
+
+
+def test_a_missing_number_prints_as_such(folder: Path) -> None:
+    from sources import Results
+
+    draft = Results(folder, draft=True)
+    assert made('<< value("runn", "frechet") >> << command("runn") >>', folder, draft) == "?? ??"
+    assert made('<< figure("runn", "loss") is none >>', folder, draft) == "True"
+
+
+def test_a_statement_that_is_not_true_fails_the_build(folder: Path, tmp_path: Path) -> None:
+    from build import build
+    from sources import ResultError, Results
+
+    template = tmp_path / "text.jinja"
+    template.write_text('<< check(value("run", "frechet") < 1, "nearer than 1") >>')
+    with pytest.raises(ResultError, match="no longer true: nearer than 1"):
+        build(Results(folder), template, tmp_path / "report.pdf")
+    assert not (tmp_path / "report.pdf").exists()
+    draft = Results(folder, draft=True)
+    build(draft, template, tmp_path / "draft.pdf")
+    assert draft.untrue == ["nearer than 1"]
+
+
+def test_a_missing_number_compares_as_hoped() -> None:
+    from sources import Missing, Number
+
+    one = Number(1.0, "1")
+    assert one < Missing()
+    assert one > Missing()
+    assert Missing() <= 1.0
+    assert Missing() >= one
+    assert math.isnan(Missing())
+
+
+def test_words_are_counted_and_too_many_refused(folder: Path, tmp_path: Path) -> None:
+    from build import MOST_WORDS, build, words
+    from sources import ResultError, Results
+
+    page = "<style>a b</style><body><h2>Two words</h2><p>A <b>bold</b> word, <math><mi>x</mi></math> 1.5"
+    assert words(page) == 7
+    template = tmp_path / "text.jinja"
+    template.write_text("word " * (MOST_WORDS + 1))
+    with pytest.raises(ResultError, match="3,001 words"):
+        build(Results(folder), template, tmp_path / "report.pdf")
+    template.write_text(
+        "#figure(table([a], [1.5]), caption: [Seen.]) $x$ @ho2020\n"
+        '#bibliography(bytes("@misc{ho2020, title={T}, year={2020}}"))'
+    )
+    # a 1.5 | Table 1: Seen. | formula | [1] | Bibliography | [1] T, 2020.
+    assert build(Results(folder), template, tmp_path / "report.pdf") == 11
+
+
+def test_references_can_be_found() -> None:
+    entries = (REPORT / "references.bib").read_text("utf-8").split("\n@")
+    assert entries
+    assert [e for e in entries if not re.search(r"arXiv:\d{4}\.\d{4,5}|doi=\{10\.", e)] == []
+    quoted = set(re.findall(r"@([a-z]+\d{4})\b", TEMPLATE.read_text("utf-8")))
+    assert quoted == {re.search(r"\{(\w+),", e)[1] for e in entries}  # type: ignore[index]
+
+
+def test_commands_of_the_report_are_there() -> None:
+    """Figures that captions name are figures that genlab draws."""
+    from genlab.runs.gallery import _FIGURES
+
+    drawn = re.findall(r'drawn\("([\w-]+)"\)', TEMPLATE.read_text("utf-8"))
+    assert drawn
+    assert set(drawn) <= set(_FIGURES)
+    assert (ROOT / "experiments" / "ddpm-mnist-b.toml").is_file()
