@@ -86,7 +86,17 @@ def render(template: Path, results: Results) -> str:
         autoescape=False,
     )
     environment.filters["string"] = _string
-    asked = ("value", "fact", "command", "has", "figure", "evaluations", "compared", "check")
+    asked = (
+        "value",
+        "fact",
+        "command",
+        "has",
+        "figure",
+        "evaluations",
+        "compared",
+        "measured",
+        "check",
+    )
     environment.globals.update({name: getattr(results, name) for name in asked})
     environment.globals["draft"] = results.draft
     return environment.get_template(template.name).render()

@@ -22,6 +22,24 @@ RESULTS = Path(__file__).parent / "results"
 _BUDGETS = ("steps", "minutes", "epochs")
 _WIDEST = 1400  # dots of a picture
 _COLOURS = 128
+_INDEX = """# Results
+
+Each folder is named after an experiment. `results.json` has the numbers, each with N, features, reference,
+seed and the real-against-real floor, and the command, machine, time and versions that made them; the
+pictures were drawn by `genlab figures`. `report/collect.py RUN` copies a run here, and `report/rows.py RUN`
+adds it to the comparison of degradations.
+
+| folder | command | steps | minutes of training | machine | date |
+| --- | --- | ---: | ---: | --- | --- |
+{runs}
+
+`degradations-compared` has its commands row by row. `restoration-*` come from
+`genlab restore RUN -n 2100 --steps 10` (blur: 2,000) on runs of it. Folders without a row here are of
+2026-11-21, two cores (x86-64 with AVX-512 and bf16), one thread each: `realnvp-mnist` is
+`genlab run realnvp-mnist --steps 6000 --data DIR`, `realnvp-*-classify` are
+`genlab run realnvp-*-classify --minutes 3`. Several runs shared the machine, so that times are longer than
+a quiet one takes.
+"""
 
 
 def main() -> None:
@@ -38,6 +56,7 @@ def main() -> None:
     if not name:
         parser.error("this run is of no experiment: --name NAME")
     print(collect(run, RESULTS / name, arguments.figures))
+    (RESULTS / "README.md").write_text(index(), "utf-8")
 
 
 def collect(run: genlab.Run, out: Path, figures: Sequence[str] | None) -> Path:
@@ -67,6 +86,21 @@ def collect(run: genlab.Run, out: Path, figures: Sequence[str] | None) -> Path:
     file = out / "results.json"
     file.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
     return file
+
+
+def index() -> str:
+    """Return the page that says what lies in which folder, and how it was made."""
+    lines = []
+    for file in sorted(RESULTS.glob("*/results.json")):
+        found = json.loads(file.read_text("utf-8"))
+        if not isinstance(found, dict) or "command" not in found:
+            continue
+        training = found["seconds"]["training"] / 60
+        lines.append(
+            f"| `{file.parent.name}` | `{found['command']}` | {found['steps']:,} | {training:.1f} | "
+            f"{found['machine']} | {found['date']} |"
+        )
+    return _INDEX.format(runs="\n".join(lines))
 
 
 def command(run: genlab.Run) -> str:

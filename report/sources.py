@@ -241,6 +241,11 @@ class Results:
             )
         return sorted(lines, key=lambda line: line.numbers["frechet"])
 
+    def measured(self, degradations: Sequence[str]) -> list[str]:
+        """Return those degradations that the comparison has rows of."""
+        rows = self._records("degradations-compared", "rows", lenient=True)
+        return [name for name in degradations if any(r["degradation"] == name for r in rows)]
+
     def check(self, holds: bool, statement: str) -> str:
         """Hold the text to the numbers: it prints nothing, and fails where a statement is not true.
 

@@ -377,7 +377,8 @@ def device_name(device: torch.device) -> str:
     """Return what a device is, for the record."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{platform.machine()} {device.type}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{platform.machine()} {device.type}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _stem(config: RunConfig) -> str:

@@ -23,6 +23,7 @@ __all__ = [
     "laplacian",
     "lattice_laplacian",
     "to_cosines",
+    "usual_width",
 ]
 
 
@@ -72,6 +73,17 @@ def cosine_filter(x: Tensor, factor: Tensor) -> Tensor:
         factor: Factors of the coefficients, ``(B, 1, H, W)`` or ``(H, W)``.
     """
     return from_cosines(factor.to(x.dtype) * to_cosines(x))
+
+
+def usual_width(shape: tuple[int, ...]) -> float:
+    """Return the width of a blur in pixels that leaves the coarse outline of an image.
+
+    It is an eighth of the longer side, but at least 2.
+
+    Args:
+        shape: Shape ``(C, H, W)`` of an image.
+    """
+    return max(max(shape[-2:]) / 8, 2.0)
 
 
 def to_cosines(x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor
 
 from genlab import Degradation, DegradationTags
-from genlab_plugins.degradations.bases import cosine_filter, cosines, laplacian
+from genlab_plugins.degradations.bases import cosine_filter, cosines, laplacian, usual_width
 
 __all__ = ["Blur"]
 
@@ -113,7 +113,7 @@ class Blur(Degradation):
         return v_h[:rows].mT @ c.reshape(-1, shape[0], rows, columns) @ v_w[:columns]
 
     def _width(self, shape: tuple[int, ...]) -> float:
-        return self.sigma_max or max(max(shape[-2:]) / 8, 2.0)
+        return self.sigma_max or usual_width(shape)
 
     def _exponent(self, x: Tensor, t: Tensor) -> Tensor:
         frequencies = laplacian(x.shape[-2], x.shape[-1], x)

@@ -10,7 +10,13 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor
 
 from genlab import DegradationTags, DiagonalDegradation
-from genlab_plugins.degradations.bases import cosine_filter, from_cosines, laplacian, to_cosines
+from genlab_plugins.degradations.bases import (
+    cosine_filter,
+    from_cosines,
+    laplacian,
+    to_cosines,
+    usual_width,
+)
 
 __all__ = ["BlurNoise"]
 
@@ -34,7 +40,9 @@ class BlurNoise(DiagonalDegradation):
     Source: Hoogeboom & Salimans 2022 (arXiv:2209.05557).
 
     Args:
-        sigma_blur: Width :math:`\sigma_B` of the blur at t = 1 in pixels.
+        sigma_blur: Width :math:`\sigma_B` of the blur at t = 1 in pixels. None: an eighth of the image's
+            longer side, but at least 2. The paper takes 20, which on small images leaves fine structure
+            to so short a time that walks of 50 steps miss it.
         floor: d, the share of a frequency that blur leaves.
     """
 
@@ -50,7 +58,7 @@ class BlurNoise(DiagonalDegradation):
     def __init__(
         self,
         *,
-        sigma_blur: PositiveFloat = 20.0,
+        sigma_blur: PositiveFloat | None = None,
         floor: Annotated[float, Field(gt=0, lt=1)] = 0.001,
     ) -> None:
         self.sigma_blur = sigma_blur
@@ -121,7 +129,8 @@ class BlurNoise(DiagonalDegradation):
         """Return ``alpha - 1``, which is 0 at t = 0."""
         t = t.double().reshape(-1, 1, 1, 1)
         frequencies = laplacian(shape[-2], shape[-1], t)
-        dissipation = (self.sigma_blur**2 / 2) * (t * (math.pi / 2)).sin().pow(4)
+        width = self.sigma_blur or usual_width(shape)
+        dissipation = (width**2 / 2) * (t * (math.pi / 2)).sin().pow(4)
         by_blur = (1 - self.floor) * torch.expm1(-dissipation * frequencies)
         by_noise = -2 * (t * (_END / 2)).sin().square()  # cos - 1
         return by_noise + by_blur + by_noise * by_blur
