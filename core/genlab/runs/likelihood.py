@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["accuracy", "likelihood_records"]
 
-_BOUNDED = 5000  # examples whose bound is estimated
+_BOUNDED = 10_000  # examples whose bound is estimated
 _POINTS = 100_000  # fresh points of a set that can draw them
 
 
@@ -80,9 +80,10 @@ def likelihood_records(run: Run, *, seed: int, ema: bool) -> list[dict[str, Any]
 def _bound(run: Run, x: Tensor, seed: int) -> float:
     model = cast(DiffusionModel, run.model)
     generator = torch.Generator(run.device).manual_seed(seed + 1)
+    batch = run.config.sampling.batch if run.spec.kind == "image" else len(x)
     parts = [
         variational_bound(model.estimates(), part.to(run.device), run.spec, generator=generator)
-        for part in x.split(run.config.sampling.batch)
+        for part in x.split(batch)
     ]
     return float(torch.cat(parts).mean())
 
