@@ -34,11 +34,8 @@ adds it to the comparison of degradations.
 {runs}
 
 `degradations-compared` has its commands row by row. `restoration-*` come from
-`genlab restore RUN -n 2100 --steps 10` (blur: 2,000) on runs of it. Folders without a row here are of
-2026-11-21, two cores (x86-64 with AVX-512 and bf16), one thread each: `realnvp-mnist` is
-`genlab run realnvp-mnist --steps 6000 --data DIR`, `realnvp-*-classify` are
-`genlab run realnvp-*-classify --minutes 3`. Several runs shared the machine, so that times are longer than
-a quiet one takes.
+`genlab restore RUN -n 2100 --steps 10` (blur: 2,000) on runs of it. Several runs shared the machine, so
+that times are longer than a quiet one takes.
 """
 
 

@@ -165,3 +165,13 @@ def test_commands_of_the_report_are_there() -> None:
     assert drawn
     assert set(drawn) <= set(_FIGURES)
     assert (ROOT / "experiments" / "ddpm-mnist-b.toml").is_file()
+
+
+def test_the_pdf_is_what_the_results_make(tmp_path: Path) -> None:
+    """A number that has changed since the report was built, or a figure whose run is gone, fails here."""
+    from build import build
+    from sources import Results
+
+    built = tmp_path / "report.pdf"
+    build(Results(REPORT / "results"), TEMPLATE, built)
+    assert built.read_bytes() == (REPORT / "report.pdf").read_bytes(), "nox -s report makes it anew"
