@@ -21,7 +21,7 @@ def pixels(n: int, seed: int) -> torch.Tensor:
 
 
 def test_agrees_with_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genlab_plugins.metrics.nearest_neighbour._BATCH", 17)
+    monkeypatch.setattr("genlab.evaluation.neighbours._BATCH", 17)
     train, x = Examples(pixels(90, 0)), Examples(pixels(40, 1)).first(40)[0]
     known = NearestNeighbors(n_neighbors=1).fit(train.first(90)[0].flatten(1).numpy())
     want, index = known.kneighbors(x.flatten(1).numpy())
