@@ -17,9 +17,9 @@ from typing import Any
 from PIL import Image
 
 import genlab
+from genlab.config import BUDGET_UNITS
 
 RESULTS = Path(__file__).parent / "results"
-_BUDGETS = ("steps", "minutes", "epochs")
 _WIDEST = 1400  # dots of a picture
 _COLOURS = 128
 _INDEX = """# Results
@@ -104,7 +104,7 @@ def command(run: genlab.Run) -> str:
     """Return the command that makes a run like this one."""
     config, training = run.config, run.config.training
     budget = [
-        f"--{unit} {getattr(training, unit):g}" for unit in _BUDGETS if getattr(training, unit)
+        f"--{unit} {getattr(training, unit):g}" for unit in BUDGET_UNITS if getattr(training, unit)
     ]
     parts: list[Any] = ["genlab run"]
     if config.experiment:

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from genlab.protocols import DataSpec, GaussianDegradation, Restores
+from genlab.protocols.degradation import time_at
 
 __all__ = ["variational_bound"]
 
 _FINEST = 0.002  # deviation of the decoder of vectors, which are of size 1
 _LEAST = -20.0  # log-SNR that counts as none
-_HALVINGS = 40  # of the interval that a time is searched in
 
 
 @torch.no_grad()
@@ -76,12 +76,7 @@ def _estimate(
         there is little noise, most of the estimate's error is this chance, which can be taken out.
     """
     degradation = cast(GaussianDegradation, restorer.degradation)
-    low, high = torch.zeros_like(log_snr), torch.ones_like(log_snr)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        early = degradation.log_snr(middle) > log_snr
-        low, high = torch.where(early, middle, low), torch.where(early, high, middle)
-    t = high.to(x.dtype)
+    t = time_at(degradation, log_snr).to(x.dtype)
     z = degradation.draw(x, generator=generator)
     luck = (z.double().square() - 1).flatten(1).sum(1)
     return restorer(degradation.degrade(x, t, z), t), luck

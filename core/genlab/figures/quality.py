@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -34,23 +35,12 @@ def quality(evaluations: Sequence[Mapping[str, Any]]) -> Figure:
             "there were no evaluations during training: --set evaluation.times=8 asks for some"
         )
     names = list(evaluations[-1]["values"])
-    down = -(-len(names) // _ACROSS)
-    across = min(len(names), _ACROSS)
-    figure = Figure(figsize=(2.1 * across + 0.3, 1.7 * down + 0.3))
-    axes = figure.subplots(down, across, squeeze=False, sharex=True)
+    floors = evaluations[-1].get("floors", {})
+    figure, axes = _panels({name: floors.get(name) for name in names}, high=1.7)
     minutes = [line["elapsed_s"] / 60 for line in evaluations]
-    for ax, name in zip(axes.flat, names, strict=False):
+    for ax, name in zip(axes, names, strict=True):
         values = [line["values"].get(name, float("nan")) for line in evaluations]
         ax.plot(minutes, values, "o-", color=BLUE, ms=3)
-        floor = evaluations[-1].get("floors", {}).get(name)
-        if floor is not None:
-            ax.axhline(floor, color=GREY, ls="--", lw=0.8)
-        ax.set_title(name, fontsize=SMALL)
-        ax.grid(axis="y")
-        lean(ax)
-    for i in range(len(names), down * across):
-        axes.flat[i].set_axis_off()
-        axes.flat[i - across].tick_params(labelbottom=True)
     count = evaluations[-1].get("n")
     figure.supxlabel(
         f"minutes of training ({count} samples each; dashed: real data)", fontsize=SMALL
@@ -72,11 +62,11 @@ def over_steps(records: Sequence[Mapping[str, Any]]) -> Figure:
             "no number was measured at several counts of steps: genlab evaluate RUN --sampler NAME "
             "--steps 5 --steps 10 --steps 20 does"
         )
-    down, across = -(-len(names) // _ACROSS), min(len(names), _ACROSS)
-    figure = Figure(figsize=(2.1 * across + 0.3, 1.9 * down + 0.3))
-    axes = figure.subplots(down, across, squeeze=False, sharex=True)
+    floors = {r["name"]: r.get("floor") for r in reversed(records)}
+    figure, axes = _panels({name: floors[name] for name in names}, high=1.9)
+    every = sorted({r["sampling_steps"] for r in records if r.get("sampling_steps")})
     samplers = sorted({r["sampler"] for r in records if r.get("sampler")})
-    for ax, name in zip(axes.flat, names, strict=False):
+    for ax, name in zip(axes, names, strict=True):
         for k, sampler in enumerate(samplers):
             points = sorted(
                 (r["sampling_steps"], r["value"])
@@ -85,22 +75,35 @@ def over_steps(records: Sequence[Mapping[str, Any]]) -> Figure:
             )
             steps, values = [p[0] for p in points], [p[1] for p in points]
             ax.plot(steps, values, "o-", color=PALETTE[k % len(PALETTE)], ms=3, label=sampler)
-        floor = next((r.get("floor") for r in records if r["name"] == name), None)
-        if floor is not None:
-            ax.axhline(floor, color=GREY, ls="--", lw=0.8)
-        every = sorted({r["sampling_steps"] for r in records if r.get("sampling_steps")})
         ax.set_xscale("log")
         ax.set_xticks(every, [str(n) for n in every])
         ax.minorticks_off()
+        lean(ax)
+    axes[0].legend()
+    figure.supxlabel("steps of the walk (dashed: real data)", fontsize=SMALL)
+    return figure
+
+
+def _panels(floors: Mapping[str, float | None], *, high: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure with a panel per number, and a dashed line at its floor where it has one.
+
+    Args:
+        floors: The floor of each number.
+        high: Height of a panel in inches.
+    """
+    down, across = -(-len(floors) // _ACROSS), min(len(floors), _ACROSS)
+    figure = Figure(figsize=(2.1 * across + 0.3, high * down + 0.3))
+    axes = figure.subplots(down, across, squeeze=False, sharex=True).flatten().tolist()
+    for ax, (name, floor) in zip(axes, floors.items(), strict=False):
+        if floor is not None:
+            ax.axhline(floor, color=GREY, ls="--", lw=0.8)
         ax.set_title(name, fontsize=SMALL)
         ax.grid(axis="y")
         lean(ax)
-    axes.flat[0].legend()
-    for i in range(len(names), down * across):
-        axes.flat[i].set_axis_off()
-        axes.flat[i - across].tick_params(labelbottom=True)
-    figure.supxlabel("steps of the walk (dashed: real data)", fontsize=SMALL)
-    return figure
+    for i in range(len(floors), down * across):
+        axes[i].set_axis_off()
+        axes[i - across].tick_params(labelbottom=True)
+    return figure, axes[: len(floors)]
 
 
 def walked(records: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -28,7 +28,10 @@ __all__ = [
     "GaussianDegradation",
     "explain",
     "right_expand",
+    "time_at",
 ]
+
+_HALVINGS = 53  # as many as a float64 has digits
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class DegradationTags:
         gaussian: :math:`x_t = \\alpha_t x_0 + \\sigma_t z` with standard normal z; the class is a
             :class:`GaussianDegradation`.
         diagonal: Standard normal z, and an amplitude of the data for every coordinate of an orthonormal
-            basis; the class is a :class:`DiagonalDegradation`. What is Gaussian need not say it.
+            basis; the class is a :class:`DiagonalDegradation`. True of all that is Gaussian.
         additive: x_t and x_0 determine z; the class is an :class:`AdditiveDegradation`.
         stochastic: ``draw`` returns randomness rather than None.
         linear: The map is linear in x_0 for a given z: ``A`` and ``A_adjoint`` exist.
@@ -61,6 +64,10 @@ class DegradationTags:
     data: frozenset[Kind] = field(default_factory=lambda: frozenset[Kind]({"image"}))
     prior: str | None = None
     sampler: str | None = None
+
+    def __post_init__(self) -> None:
+        """Count what is Gaussian as diagonal."""
+        object.__setattr__(self, "diagonal", self.diagonal or self.gaussian)
 
 
 class Degradation(abc.ABC):
@@ -152,6 +159,10 @@ class DiagonalDegradation(AdditiveDegradation):
     Source: Hoogeboom & Salimans 2022 (arXiv:2209.05557), section 3.
     """
 
+    def draw(self, x_0: Tensor, *, generator: torch.Generator) -> Tensor:
+        """Draw standard normal noise with the shape of ``x_0``."""
+        return torch.randn(x_0.shape, generator=generator, device=x_0.device, dtype=x_0.dtype)
+
     @abc.abstractmethod
     def to_basis(self, x: Tensor) -> Tensor:
         """Return the coordinates of data ``(B, *shape)`` in the basis, in the same shape."""
@@ -192,10 +203,6 @@ class GaussianDegradation(DiagonalDegradation):
     def log_snr(self, t: Tensor) -> Tensor:
         r"""Return the log signal-to-noise ratio :math:`\log(\alpha_t^2 / \sigma_t^2)`."""
         return 2 * (self.alpha(t).log() - self.sigma(t).log())
-
-    def draw(self, x_0: Tensor, *, generator: torch.Generator) -> Tensor:
-        """Draw standard normal noise with the shape of ``x_0``."""
-        return torch.randn(x_0.shape, generator=generator, device=x_0.device, dtype=x_0.dtype)
 
     def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return ``alpha(t) x_0 + sigma(t) z``."""
@@ -248,6 +255,25 @@ def explain(
     if degradation.tags.additive:
         return cast(AdditiveDegradation, degradation).noise(x_t, x_0, t)
     return z
+
+
+def time_at(degradation: GaussianDegradation, log_snr: Tensor) -> Tensor:
+    """Return when the log signal-to-noise ratio has a value, by bisection.
+
+    Args:
+        degradation: Its ratio falls strictly with t.
+        log_snr: Values, any shape. Those that are never reached give the nearest end, 0 or 1.
+
+    Returns:
+        Times, float64 with the shape of ``log_snr``.
+    """
+    log_snr = log_snr.double()
+    early, late = torch.zeros_like(log_snr), torch.ones_like(log_snr)
+    for _ in range(_HALVINGS):
+        middle = (early + late) / 2
+        too_early = degradation.log_snr(middle) > log_snr
+        early, late = torch.where(too_early, middle, early), torch.where(too_early, late, middle)
+    return (early + late) / 2
 
 
 def right_expand(a: Tensor, like: Tensor) -> Tensor:

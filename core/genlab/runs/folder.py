@@ -76,16 +76,15 @@ class RunFolder:
         Raises:
             RequestError: There is no such checkpoint.
         """
-        if checkpoint not in ("last", "best"):
-            raise unknown("checkpoint", checkpoint, ["last", "best"])
-        if checkpoint == "last":
-            return self.checkpoint_file
-        if not self.best_file.is_file():
+        files = {"last": self.checkpoint_file, "best": self.best_file}
+        if checkpoint not in files:
+            raise unknown("checkpoint", checkpoint, files)
+        if checkpoint == "best" and not self.best_file.is_file():
             raise RequestError(
                 f"{self.path} has no best checkpoint: genlab run --set evaluation.times=8 "
                 f"--set evaluation.best=METRIC keeps one"
             )
-        return self.best_file
+        return files[checkpoint]
 
     @property
     def evaluations_file(self) -> Path:

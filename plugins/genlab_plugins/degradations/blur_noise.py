@@ -9,21 +9,19 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
-from genlab import DegradationTags, DiagonalDegradation
 from genlab_plugins.degradations.bases import (
     cosine_filter,
-    from_cosines,
     laplacian,
-    to_cosines,
     usual_width,
 )
+from genlab_plugins.degradations.noise_in_cosines import NoiseInCosines
 
 __all__ = ["BlurNoise"]
 
 _END = math.atan(math.exp(5))  # the angle at which log(a^2 / sigma^2) is -10, as in the paper
 
 
-class BlurNoise(DiagonalDegradation):
+class BlurNoise(NoiseInCosines):
     r"""Blurring diffusion: noise, with an amplitude of the data for every frequency.
 
     With the orthonormal cosine transform :math:`V`, its frequencies :math:`\lambda`, and
@@ -46,15 +44,6 @@ class BlurNoise(DiagonalDegradation):
         floor: d, the share of a frequency that blur leaves.
     """
 
-    tags = DegradationTags(
-        diagonal=True,
-        additive=True,
-        stochastic=True,
-        linear=True,
-        semigroup=True,
-        invertible=True,
-    )
-
     def __init__(
         self,
         *,
@@ -72,46 +61,19 @@ class BlurNoise(DiagonalDegradation):
         """Return the amplitude of each frequency of images of ``shape``, float64 ``(B, 1, H, W)``."""
         return 1 + self._loss(t, shape)
 
-    def to_basis(self, x: Tensor) -> Tensor:
-        """Return the cosine coefficients of images."""
-        return to_cosines(x)
-
-    def from_basis(self, c: Tensor) -> Tensor:
-        """Return the images that have these cosine coefficients."""
-        return from_cosines(c)
-
     def amplitudes(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         """Return the amplitude of each frequency, ``(B, 1, H, W)``, and of the noise, ``(B, 1, 1, 1)``."""
         return self.alpha(t, tuple(like.shape[1:])).to(like.dtype), self._sigma(t, like)
 
-    def draw(self, x_0: Tensor, *, generator: torch.Generator) -> Tensor:
-        """Draw standard normal noise with the shape of ``x_0``."""
-        return torch.randn(x_0.shape, generator=generator, device=x_0.device, dtype=x_0.dtype)
-
-    def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
-        """Blur each image to its own time and add the noise of that time."""
-        if z is None:
-            raise ValueError("blurring diffusion needs the noise z that draw() returns")
-        return self.A(x_0, t) + self._sigma(t, x_0) * z
-
     def A(self, x: Tensor, t: Tensor) -> Tensor:
         """Return the part of ``x_t`` that comes from the data."""
         return x + cosine_filter(x, self._loss(t, tuple(x.shape[1:])))
-
-    def A_adjoint(self, y: Tensor, t: Tensor) -> Tensor:
-        """Return the adjoint of :meth:`A`, which is :meth:`A`: the filter is symmetric."""
-        return self.A(y, t)
 
     def invert(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return x_0 from x_t and its noise."""
         if z is None:
             raise ValueError("inverting blurring diffusion needs the noise z")
         return cosine_filter(x_t - self._sigma(t, x_t) * z, 1 / self.alpha(t, tuple(x_t.shape[1:])))
-
-    def noise(self, x_t: Tensor, x_0: Tensor, t: Tensor) -> Tensor:
-        """Return the noise that explains ``x_t`` by ``x_0``, 0 at t = 0."""
-        sigma = self._sigma(t, x_t)
-        return torch.where(sigma > 0, (x_t - self.A(x_0, t)) / sigma.clamp_min(1e-20), 0.0)
 
     def summarize(self, x_1: Tensor) -> Tensor:
         """Return ``(B, 0)``: noise carries nothing."""

@@ -8,14 +8,13 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
-from genlab import DegradationTags, DiagonalDegradation
-from genlab_plugins.degradations.bases import from_cosines, to_cosines
 from genlab_plugins.degradations.blur import Blur
+from genlab_plugins.degradations.noise_in_cosines import NoiseInCosines
 
 __all__ = ["SoftBlur"]
 
 
-class SoftBlur(DiagonalDegradation):
+class SoftBlur(NoiseInCosines):
     r"""Soft diffusion: the image is blurred, and noise is added to what is left.
 
     .. math:: x_t = C_t x_0 + s_t z, \qquad s_t = s_1 \frac{r^t - 1}{r - 1}
@@ -34,15 +33,6 @@ class SoftBlur(DiagonalDegradation):
         cutoff: Smallest transfer factor at t = 1 of a frequency that counts as still carried.
     """
 
-    tags = DegradationTags(
-        diagonal=True,
-        additive=True,
-        stochastic=True,
-        linear=True,
-        semigroup=True,
-        invertible=True,
-    )
-
     def __init__(
         self,
         *,
@@ -58,46 +48,19 @@ class SoftBlur(DiagonalDegradation):
         """Return the amplitude of the noise, with the shape and dtype of ``t``."""
         return (self.most * self.blur.growth(t.double())).to(t.dtype)
 
-    def to_basis(self, x: Tensor) -> Tensor:
-        """Return the cosine coefficients of images."""
-        return to_cosines(x)
-
-    def from_basis(self, c: Tensor) -> Tensor:
-        """Return the images that have these cosine coefficients."""
-        return from_cosines(c)
-
     def amplitudes(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         """Return the amplitude of each frequency, ``(B, 1, H, W)``, and of the noise, ``(B, 1, 1, 1)``."""
-        return self.blur.transfer(t, like), self._s(t, like)
-
-    def draw(self, x_0: Tensor, *, generator: torch.Generator) -> Tensor:
-        """Draw standard normal noise with the shape of ``x_0``."""
-        return torch.randn(x_0.shape, generator=generator, device=x_0.device, dtype=x_0.dtype)
-
-    def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
-        """Blur each image to its own time and add the noise of that time."""
-        if z is None:
-            raise ValueError("soft diffusion needs the noise z that draw() returns")
-        return self.blur.A(x_0, t) + self._s(t, x_0) * z
+        return self.blur.transfer(t, like), self._sigma(t, like)
 
     def A(self, x: Tensor, t: Tensor) -> Tensor:
         """Return the blurred images, ``C_t x``."""
         return self.blur.A(x, t)
 
-    def A_adjoint(self, y: Tensor, t: Tensor) -> Tensor:
-        """Return the adjoint of :meth:`A`, which is :meth:`A`: the filter is symmetric."""
-        return self.blur.A_adjoint(y, t)
-
     def invert(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Take the noise away and undo the blur, as far as precision carries the high frequencies."""
         if z is None:
             raise ValueError("inverting soft diffusion needs the noise z")
-        return self.blur.invert(x_t - self._s(t, x_t) * z, t, None)
-
-    def noise(self, x_t: Tensor, x_0: Tensor, t: Tensor) -> Tensor:
-        """Return the noise that explains ``x_t`` by ``x_0``, 0 at t = 0."""
-        s = self._s(t, x_t)
-        return torch.where(s > 0, (x_t - self.A(x_0, t)) / s.clamp_min(1e-20), 0.0)
+        return self.blur.invert(x_t - self._sigma(t, x_t) * z, t, None)
 
     def summarize(self, x_1: Tensor) -> Tensor:
         """Return the lowest cosine coefficients, ``(B, C * rows * columns)``."""
@@ -106,9 +69,9 @@ class SoftBlur(DiagonalDegradation):
     def expand(self, c: Tensor, shape: tuple[int, ...], *, generator: torch.Generator) -> Tensor:
         """Return the blurred image with these coefficients and noise in the other ones."""
         z = torch.randn((len(c), *shape), generator=generator, device=c.device, dtype=c.dtype)
-        z = self._s(c.new_ones(len(c)), z) * z
+        z = self._sigma(c.new_ones(len(c)), z) * z
         carried = c - self.blur.summarize(z)
         return self.blur.expand(carried, shape, generator=generator) + z
 
-    def _s(self, t: Tensor, like: Tensor) -> Tensor:
+    def _sigma(self, t: Tensor, like: Tensor) -> Tensor:
         return self.s(t.double()).to(like.dtype).reshape(-1, 1, 1, 1)

@@ -25,9 +25,8 @@ from torch import Tensor
 
 from genlab import GaussianDegradation
 from genlab.protocols import Restores
-from genlab.protocols.degradation import right_expand
-from genlab_plugins.samplers.gaussian_posterior import add_noise
-from genlab_plugins.samplers.grids import time_at
+from genlab.protocols.degradation import right_expand, time_at
+from genlab_plugins.samplers.gaussian_posterior import fresh_noise
 
 __all__ = ["Churn"]
 
@@ -74,4 +73,5 @@ class Churn:
         scale = torch.where(gamma > 0, alpha_hat / alpha, 1.0)
         added = (sigma_hat.square() - (scale * sigma).square()).clamp_min(0).sqrt()
         x_hat = right_expand(scale, x_t) * x_t
-        return add_noise(x_hat, self.noise * added * (gamma > 0), generator), t_hat.to(t.dtype)
+        x_hat = x_hat + fresh_noise(x_hat, self.noise * added * (gamma > 0), generator)
+        return x_hat, t_hat.to(t.dtype)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from genlab import Degradation, GaussianDegradation, RequestError
+from genlab.protocols.degradation import time_at
 
 __all__ = [
     "Grid",
@@ -28,7 +29,6 @@ __all__ = [
     "log_snr",
     "power",
     "quadratic",
-    "time_at",
     "times",
     "uniform",
 ]
@@ -128,25 +128,6 @@ def karras(degradation: GaussianDegradation, steps: int, rho: float = 7.0) -> Te
     return _closed(time_at(degradation, -2 * rho * (least + ramp * (most - least)).log()))
 
 
-def time_at(degradation: GaussianDegradation, log_snr: Tensor) -> Tensor:
-    """Return when the log signal-to-noise ratio has a value, by bisection.
-
-    Args:
-        degradation: Its ratio falls strictly with t.
-        log_snr: Values, any shape. Those that are never reached give the nearest end, 0 or 1.
-
-    Returns:
-        Times, float64 with the shape of ``log_snr``.
-    """
-    log_snr = log_snr.double()
-    early, late = torch.zeros_like(log_snr), torch.ones_like(log_snr)
-    for _ in range(_HALVINGS):
-        middle = (early + late) / 2
-        too_early = degradation.log_snr(middle) > log_snr
-        early, late = torch.where(too_early, middle, early), torch.where(too_early, late, middle)
-    return (early + late) / 2
-
-
 _OF_TIME: Mapping[str, Callable[[int], Tensor]] = {
     "uniform": uniform,
     "quadratic": quadratic,
@@ -157,8 +138,6 @@ _OF_NOISE: Mapping[str, Callable[[GaussianDegradation, int], Tensor]] = {
     "karras": karras,
     "log-snr": log_snr,
 }
-
-_HALVINGS = 53  # as many as a float64 has digits
 
 _MOST, _LEAST = 80.0, 0.002  # EDM's largest and smallest noise
 
