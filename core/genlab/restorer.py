@@ -120,7 +120,7 @@ class Restorer(nn.Module):
 def _check(prediction: Prediction, degradation: Degradation) -> None:
     """Refuse a prediction that the degradation does not allow."""
     name, tags = type(degradation).__name__, degradation.tags
-    if prediction != "x0" and not (tags.gaussian or tags.diagonal):
+    if prediction != "x0" and not tags.diagonal:
         raise RequestError(
             f"training.prediction = {prediction!r} needs Gaussian noise with an amplitude of the data "
             f"for each coordinate (the tag diagonal); {name} fits 'x0'"

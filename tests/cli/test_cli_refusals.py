@@ -52,7 +52,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["run", "--set", "trainin.lr=1"], ["trainin", "'training'"]),
         (["run", "--set", "degradation.sigma_max"], ["--set", "degradation.sigma_max=20"]),
         (["run", "--degradation", "blur", "--sampler", "ddim"],
-         ["'ddim'", "gaussian", "cold", "naive"]),
+         ["'ddim'", "diagonal", "cold", "naive"]),
         (["run", "--degradation", "blur", "--set", "training.prediction=eps"], ["eps", "'x0'"]),
         (["run", "--backbone", "unet", "--dataset", "moons"], ["'unet'", "mlp"]),
         (["run", "--degradation", "blur", "--dataset", "moons"], ["'blur'", "gaussian"]),

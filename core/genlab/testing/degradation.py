@@ -67,7 +67,7 @@ def degradation_checks(
     yield from bind(_ALWAYS, case)
     if tags.gaussian:
         yield from bind(_GAUSSIAN, case)
-    if tags.gaussian or tags.diagonal:
+    if tags.diagonal:
         yield from bind([_diagonal_basis, _diagonal_mixture], case)
     if tags.additive:
         yield from bind([_noise_explains], case)

@@ -11,7 +11,7 @@ from torch import Tensor
 from genlab import Degradation, SamplerTags, explain
 from genlab.protocols import Restores
 from genlab.protocols.degradation import right_expand
-from genlab_plugins.samplers.gaussian_posterior import add_noise
+from genlab_plugins.samplers.gaussian_posterior import fresh_noise
 from genlab_plugins.samplers.grids import Grid
 from genlab_plugins.samplers.walks import GridWalk
 
@@ -83,7 +83,8 @@ class ColdMomentum(GridWalk):
         rho = s.double() / t.double()
         unexplained = x_t - degradation.degrade(x_0, t, z)
         x_s = degradation.degrade(x_0, s, z).addcmul(right_expand(rho.square(), x_t), unexplained)
-        return add_noise(x_s, self.noise * s.double() * _complement(rho), state.generator), state
+        added = fresh_noise(x_s, self.noise * s.double() * _complement(rho), state.generator)
+        return x_s + added, state
 
 
 def _fresh(degradation: Degradation, x_0: Tensor, generator: torch.Generator) -> Tensor | None:

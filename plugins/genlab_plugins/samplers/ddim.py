@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genlab import SamplerTags
 from genlab.protocols import Restores
-from genlab_plugins.samplers.gaussian_posterior import add_noise, amplitudes, backward_step
+from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step, fresh_noise
 from genlab_plugins.samplers.grids import Grid
 from genlab_plugins.samplers.walks import GeneratorWalk
 
@@ -24,7 +24,9 @@ class DDIM(GeneratorWalk):
     :math:`\tilde\sigma` of the posterior (see :mod:`genlab_plugins.samplers.gaussian_posterior`),
 
     .. math:: x_s = \alpha_s \hat x_0 + \sqrt{\sigma_s^2 - \tau^2} \, \hat z + \tau w, \qquad
-        \tau = \eta \tilde\sigma, \quad w \sim \mathcal{N}(0, I).
+        \tau = \eta \tilde\sigma, \quad w \sim \mathcal{N}(0, I),
+
+    in each coordinate with its own schedule.
 
     Source: Song, Meng & Ermon 2021 (arXiv:2010.02502), eq. 12 and 16.
 
@@ -34,7 +36,7 @@ class DDIM(GeneratorWalk):
             ``"log-snr"``.
     """
 
-    tags = SamplerTags(needs=frozenset({"gaussian"}), steps=50)
+    tags = SamplerTags(needs=frozenset({"diagonal"}), steps=50)
 
     def __init__(
         self, *, eta: Annotated[float, Field(ge=0, le=1)] = 0.0, grid: Grid = "uniform"
@@ -47,9 +49,10 @@ class DDIM(GeneratorWalk):
     ) -> tuple[Tensor, torch.Generator]:
         """Walk from t to s."""
         x_0 = restorer(x_t, t)
-        a = amplitudes(restorer, t, s)
+        a = amplitudes(restorer, x_t, t, s)
         if self.eta == 0:
-            return backward_step(x_t, x_0, a, a.sigma_s), state
+            return backward_step(restorer, x_t, x_0, a, a.sigma_s), state
         tau = self.eta * a.posterior
         kappa = (a.sigma_s.square() - tau.square()).clamp_min(0).sqrt()
-        return add_noise(backward_step(x_t, x_0, a, kappa), tau, state), state
+        added = fresh_noise(x_t, tau, state)
+        return backward_step(restorer, x_t, x_0, a, kappa, added), state

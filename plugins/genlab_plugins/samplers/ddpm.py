@@ -9,7 +9,7 @@ from torch import Tensor
 
 from genlab import SamplerTags
 from genlab.protocols import Restores
-from genlab_plugins.samplers.gaussian_posterior import add_noise, amplitudes, backward_step
+from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step, fresh_noise
 from genlab_plugins.samplers.grids import Grid
 from genlab_plugins.samplers.walks import GeneratorWalk
 
@@ -24,9 +24,11 @@ class DDPM(GeneratorWalk):
 
     is the mean of :math:`q(x_s | x_t, \hat x_0)`; :math:`\tau` is the posterior's deviation
     :math:`\tilde\sigma` (``"small"``) or that of the forward step, :math:`\sigma_{t|s}`
-    (``"large"``). The last step, to s = 0, adds no noise.
+    (``"large"``). The last step, to s = 0, adds no noise. Where every coordinate has a schedule of its
+    own, as in blurring diffusion, so has its step.
 
-    Source: Ho, Jain & Abbeel 2020 (arXiv:2006.11239), eq. 7 and section 3.2.
+    Sources: Ho, Jain & Abbeel 2020 (arXiv:2006.11239), eq. 7 and section 3.2; Hoogeboom & Salimans 2022
+    (arXiv:2209.05557), section 3.2, for the coordinates.
 
     Args:
         variance: ``"small"`` (:math:`\tilde\beta_t`) or ``"large"`` (:math:`\beta_t`).
@@ -34,7 +36,7 @@ class DDPM(GeneratorWalk):
             ``"log-snr"``.
     """
 
-    tags = SamplerTags(needs=frozenset({"gaussian"}), steps=250)
+    tags = SamplerTags(needs=frozenset({"diagonal"}), steps=250)
 
     def __init__(
         self, *, variance: Literal["small", "large"] = "small", grid: Grid = "uniform"
@@ -47,7 +49,8 @@ class DDPM(GeneratorWalk):
     ) -> tuple[Tensor, torch.Generator]:
         """Walk from t to s."""
         x_0 = restorer(x_t, t)
-        a = amplitudes(restorer, t, s)
+        a = amplitudes(restorer, x_t, t, s)
         kappa = (a.sigma_s.square() - a.posterior.square()).clamp_min(0).sqrt()
         tau = a.posterior if self.variance == "small" else a.forward * (a.sigma_s > 0)
-        return add_noise(backward_step(x_t, x_0, a, kappa), tau, state), state
+        added = fresh_noise(x_t, tau, state)
+        return backward_step(restorer, x_t, x_0, a, kappa, added), state

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from genlab import SamplerTags
 from genlab.protocols import Restores
-from genlab.protocols.degradation import right_expand
 from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step
 from genlab_plugins.samplers.grids import Grid
 from genlab_plugins.samplers.walks import GridWalk
@@ -18,7 +17,7 @@ __all__ = ["DPMpp2M"]
 
 
 class _Last(NamedTuple):
-    """What a step remembers: its estimate, and the logarithm of the ratio it lowered, ``(B,)``."""
+    """What a step remembers: its estimate, and the logarithm of the ratio it lowered, ``(B, 1, ...)``."""
 
     x_0: Tensor
     h: Tensor
@@ -66,10 +65,10 @@ class DPMpp2M(GridWalk):
     ) -> tuple[Tensor, _Last]:
         """Walk from t to s."""
         x_0 = restorer(x_t, t)
-        a = amplitudes(restorer, t, s)
+        a = amplitudes(restorer, x_t, t, s)
         h = a.ratio.log()
         ahead = x_0
         if state is not None:
             weight = torch.where(h.isfinite(), h / (2 * state.h), 0.0)
-            ahead = x_0.addcmul(right_expand(weight, x_0), x_0 - state.x_0)
-        return backward_step(x_t, ahead, a, a.sigma_s), _Last(x_0, h)
+            ahead = x_0.addcmul(weight.to(x_0.dtype), x_0 - state.x_0)
+        return backward_step(restorer, x_t, ahead, a, a.sigma_s), _Last(x_0, h)

@@ -59,5 +59,5 @@ class Euler(GeneratorWalk):
     ) -> tuple[Tensor, torch.Generator]:
         """Walk from t to s."""
         x_hat, t_hat = self.churn(restorer, x_t, t, s, state)
-        a = amplitudes(restorer, t_hat, s)
-        return backward_step(x_hat, restorer(x_hat, t_hat), a, a.sigma_s), state
+        a = amplitudes(restorer, x_hat, t_hat, s)
+        return backward_step(restorer, x_hat, restorer(x_hat, t_hat), a, a.sigma_s), state

@@ -1,6 +1,7 @@
 r"""One backward step of Gaussian diffusion, from the estimate of the clean data.
 
-For any schedule, with :math:`\alpha_{t|s} = \alpha_t / \alpha_s` and
+In each coordinate of the basis in which data and noise are Gaussian with a schedule, with
+:math:`\alpha_{t|s} = \alpha_t / \alpha_s` and
 :math:`\sigma_{t|s}^2 = \sigma_t^2 - \alpha_{t|s}^2 \sigma_s^2`, the posterior
 :math:`q(x_s | x_t, x_0)` has the variance
 
@@ -16,7 +17,8 @@ With :math:`\kappa^2 = \sigma_s^2 - \tilde\sigma^2` its mean is the posterior's 
 :math:`\tau = 0` is DDIM.
 
 Sources: Song, Meng & Ermon 2021 (arXiv:2010.02502), eq. 7 and 12; Kingma et al. 2021
-(arXiv:2107.00630) for the notation.
+(arXiv:2107.00630) for the notation; Hoogeboom & Salimans 2022 (arXiv:2209.05557), eq. 20 to 22, for the
+amplitudes of each coordinate.
 """
 
 from __future__ import annotations
@@ -26,21 +28,22 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor
 
-from genlab import GaussianDegradation
+from genlab import DiagonalDegradation
 from genlab.protocols import Restores
 from genlab.protocols.degradation import right_expand
 
-__all__ = ["Amplitudes", "add_noise", "amplitudes", "backward_step"]
+__all__ = ["Amplitudes", "amplitudes", "backward_step", "fresh_noise"]
 
 
 class Amplitudes(NamedTuple):
-    """Amplitudes of a step from t to s in float64, each ``(B,)``.
+    """Amplitudes of a step from t to s in float64, of shapes that broadcast over the data's coordinates.
 
     Args:
         alpha_t: Amplitude of the data at t.
         sigma_t: Amplitude of the noise at t.
         alpha_s: Amplitude of the data at s.
         sigma_s: Amplitude of the noise at s.
+        left: What the forward step from s to t leaves of the data.
         forward: Deviation of the forward step from s to t.
         posterior: Deviation of the posterior at s.
     """
@@ -49,6 +52,7 @@ class Amplitudes(NamedTuple):
     sigma_t: Tensor
     alpha_s: Tensor
     sigma_s: Tensor
+    left: Tensor
     forward: Tensor
     posterior: Tensor
 
@@ -58,45 +62,60 @@ class Amplitudes(NamedTuple):
         return self.sigma_t * self.alpha_s / (self.alpha_t * self.sigma_s).abs()  # -0.0 is 0, too
 
 
-def amplitudes(restorer: Restores, t: Tensor, s: Tensor) -> Amplitudes:
+def amplitudes(restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor) -> Amplitudes:
     """Return the amplitudes of a step.
 
     Args:
-        restorer: Has a Gaussian degradation.
+        restorer: Has a diagonal degradation, such as a Gaussian one.
+        x_t: Data at t, ``(B, *shape)``; only its shape counts.
         t: Times ``(B,)``, larger than 0.
         s: Times ``(B,)``, smaller than ``t``.
     """
-    degradation = cast(GaussianDegradation, restorer.degradation)
-    t, s = t.double(), s.double()
-    alpha_t, sigma_t = degradation.alpha(t), degradation.sigma(t)
-    alpha_s, sigma_s = degradation.alpha(s), degradation.sigma(s)
-    forward = (sigma_t.square() - (alpha_t / alpha_s * sigma_s).square()).clamp_min(0).sqrt()
-    return Amplitudes(alpha_t, sigma_t, alpha_s, sigma_s, forward, forward * sigma_s / sigma_t)
+    degradation = cast(DiagonalDegradation, restorer.degradation)
+    like = x_t.new_zeros((), dtype=torch.float64).expand_as(x_t)
+    alpha_t, sigma_t = degradation.amplitudes(t.double(), like)
+    alpha_s, sigma_s = degradation.amplitudes(s.double(), like)
+    left = torch.where(alpha_s > 0, alpha_t / alpha_s, 0.0)
+    forward = (sigma_t.square() - (left * sigma_s).square()).clamp_min(0).sqrt()
+    posterior = forward * sigma_s / sigma_t
+    return Amplitudes(alpha_t, sigma_t, alpha_s, sigma_s, left, forward, posterior)
 
 
-def backward_step(x_t: Tensor, x_0: Tensor, a: Amplitudes, kappa: Tensor) -> Tensor:
-    r"""Return :math:`\alpha_s \hat x_0 + \kappa \hat z`.
+def backward_step(
+    restorer: Restores,
+    x_t: Tensor,
+    x_0: Tensor,
+    a: Amplitudes,
+    kappa: Tensor,
+    added: Tensor | None = None,
+) -> Tensor:
+    r"""Return :math:`\alpha_s \hat x_0 + \kappa \hat z`, and fresh noise with it.
 
     Nothing is divided by :math:`\alpha_t`, so that a walk may start where no data is left.
 
     Args:
+        restorer: Has a diagonal degradation.
         x_t: Data at t, ``(B, *shape)``.
         x_0: The estimate of the clean data.
         a: The amplitudes of the step.
-        kappa: Amplitude of the noise that is kept, ``(B,)``.
+        kappa: Amplitude of the noise that is kept, broadcasting over the coordinates.
+        added: Coordinates ``(B, *shape)`` of the fresh noise; None for none.
     """
+    basis = cast(DiagonalDegradation, restorer.degradation)
     of_x_t = kappa / a.sigma_t
     of_x_0 = a.alpha_s - of_x_t * a.alpha_t
-    return (right_expand(of_x_t, x_t) * x_t).addcmul(right_expand(of_x_0, x_t), x_0)
+    c_t, c_0 = basis.to_basis(x_t), basis.to_basis(x_0)
+    c_s = (of_x_t.to(c_t.dtype) * c_t).addcmul(of_x_0.to(c_0.dtype), c_0)
+    return basis.from_basis(c_s if added is None else c_s + added)
 
 
-def add_noise(x: Tensor, tau: Tensor, generator: torch.Generator) -> Tensor:
-    r"""Return :math:`x + \tau w` with standard normal w.
+def fresh_noise(like: Tensor, tau: Tensor, generator: torch.Generator) -> Tensor:
+    r"""Return :math:`\tau w` with standard normal w.
 
     Args:
-        x: Data ``(B, *shape)``.
-        tau: Amplitude of the fresh noise, ``(B,)``.
-        generator: Source of the noise, on the device of ``x``.
+        like: Data ``(B, *shape)``.
+        tau: Amplitude of the noise, ``(B,)`` or broadcasting over the data.
+        generator: Source of the noise, on the device of the data.
     """
-    w = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-    return x.addcmul(right_expand(tau, x), w)
+    w = torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+    return (right_expand(tau, like) if tau.ndim == 1 else tau.to(like.dtype)) * w

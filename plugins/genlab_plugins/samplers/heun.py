@@ -8,7 +8,6 @@ from torch import Tensor
 
 from genlab import SamplerTags
 from genlab.protocols import Restores
-from genlab.protocols.degradation import right_expand
 from genlab_plugins.samplers.churn import Churn
 from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step
 from genlab_plugins.samplers.grids import Grid
@@ -66,13 +65,13 @@ class Heun(GeneratorWalk):
         """Walk from t to s."""
         x_hat, t_hat = self.churn(restorer, x_t, t, s, state)
         x_0 = restorer(x_hat, t_hat)
-        a = amplitudes(restorer, t_hat, s)
-        x_s = backward_step(x_hat, x_0, a, a.sigma_s)
+        a = amplitudes(restorer, x_hat, t_hat, s)
+        x_s = backward_step(restorer, x_hat, x_0, a, a.sigma_s)
         correctable = a.ratio <= _LARGEST_RATIO
         if not correctable.any():
             return x_s, state
         weight = torch.where(correctable, a.alpha_s * (a.ratio - 1) / 2, 0.0)
-        return x_s.addcmul(right_expand(weight, x_s), restorer(x_s, s) - x_0), state
+        return x_s.addcmul(weight.to(x_s.dtype), restorer(x_s, s) - x_0), state
 
 
 _LARGEST_RATIO = 10.0

@@ -2,17 +2,16 @@ r"""Restart: walk back, degrade again, walk back again."""
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, cast
 
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from genlab import RequestError, SamplerTags
+from genlab import DiagonalDegradation, RequestError, SamplerTags
 from genlab.protocols import Restores
-from genlab.protocols.degradation import right_expand
 from genlab_plugins.samplers.cold import Cold
-from genlab_plugins.samplers.gaussian_posterior import add_noise, amplitudes
+from genlab_plugins.samplers.gaussian_posterior import amplitudes, fresh_noise
 from genlab_plugins.samplers.grids import Grid, uniform
 from genlab_plugins.samplers.walks import GridWalk
 
@@ -33,10 +32,10 @@ class Restart(GridWalk):
     The walk goes by the cold sampler, which is DDIM for a Gaussian degradation. The step that reaches
     :math:`t_{low}` goes on from its end s: ``repeats`` times it jumps back up to
     :math:`h = \min(t_{high}, \text{start of the walk})` and walks down to s again in ``inner`` uniform
-    steps. The jump is the forward process with a fresh draw, where it has a closed form, and degrades the
+    steps. The jump is the forward process with fresh noise, where it has a closed form, and degrades the
     estimate otherwise:
 
-    .. math:: x_h = \frac{\alpha_h}{\alpha_s} x_s + \sigma_{h|s} w \quad \text{(Gaussian)}, \qquad
+    .. math:: x_h = \frac{\alpha_h}{\alpha_s} x_s + \sigma_{h|s} w \quad \text{(diagonal)}, \qquad
         x_h = D(\hat x_0, h; z'), \quad z' \text{ fresh} \quad \text{(others)}.
 
     Walking down errs; the fresh draw forgets a share of the errors that were made above, at the cost of
@@ -116,9 +115,10 @@ def _jump(
 ) -> tuple[Tensor, Tensor | None]:
     """Return data at h > s, and its draw."""
     degradation = restorer.degradation
-    if degradation.tags.gaussian:
-        a = amplitudes(restorer, h, s)
-        return add_noise(right_expand(a.alpha_t / a.alpha_s, x_s) * x_s, a.forward, generator), z
+    if degradation.tags.diagonal:
+        basis, a = cast(DiagonalDegradation, degradation), amplitudes(restorer, x_s, h, s)
+        c = a.left.to(x_s.dtype) * basis.to_basis(x_s) + fresh_noise(x_s, a.forward, generator)
+        return basis.from_basis(c), z
     x_0 = _choose(s > 0, restorer(x_s, s), x_s)
     fresh = degradation.draw(x_0, generator=generator)
     return degradation.degrade(x_0, h, fresh), fresh

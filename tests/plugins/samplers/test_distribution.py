@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from genlab import Sampler
+from genlab import DiagonalDegradation, Sampler
+from genlab_plugins.degradations.blur_noise import BlurNoise
 from genlab_plugins.degradations.gaussian import Gaussian
+from genlab_plugins.degradations.soft_blur import SoftBlur
 from genlab_plugins.samplers.cold_momentum import ColdMomentum
 from genlab_plugins.samplers.ddim import DDIM
 from genlab_plugins.samplers.ddpm import DDPM
@@ -67,6 +70,43 @@ def test_moments(case: str, ideal: Any, travel: Callable[..., Tensor]) -> None:
     x = degradation.expand(torch.empty(N, 0, dtype=torch.float64), (2,), generator=generator)
     restorer = ideal(degradation, CENTRES, VARIANCE)
     require_moments(travel(sampler, restorer, x, sampler.grid(steps, degradation), seed=5))
+
+
+@dataclass(frozen=True)
+class IdealFilter:
+    """The posterior mean of normal data with a variance for each coordinate: Wiener's filter."""
+
+    degradation: DiagonalDegradation
+    variances: Tensor
+
+    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
+        alpha, sigma = self.degradation.amplitudes(t, x_t)
+        gain = alpha * self.variances / (alpha.square() * self.variances + sigma.square())
+        return self.degradation.from_basis(gain * self.degradation.to_basis(x_t))
+
+
+@pytest.mark.parametrize("degradation", [BlurNoise(), SoftBlur(noise=1.0)], ids=["hot", "soft"])
+@pytest.mark.parametrize(
+    "sampler",
+    [DDPM(), DDPM(variance="large"), DDIM(), DDIM(eta=1.0), Restart(repeats=2, inner=60)],
+    ids=["ddpm", "ddpm-large", "ddim", "ddim-eta", "restart"],
+)
+def test_every_frequency_gets_its_own_variance(
+    sampler: Sampler, degradation: DiagonalDegradation, travel: Any
+) -> None:
+    """Images whose frequencies have different variances, from where blur and noise leave them."""
+    shape = (1, 4, 4)
+    generator = torch.Generator().manual_seed(2)
+    variances = 2.0 ** -torch.arange(16, dtype=torch.float64).reshape(shape).div(4)
+    c = torch.randn((N, *shape), generator=generator, dtype=torch.float64) * variances.sqrt()
+    x_0 = degradation.from_basis(c)
+    t = torch.ones(N, dtype=torch.float64)
+    x = degradation.degrade(x_0, t, degradation.draw(x_0, generator=generator))
+    restorer = IdealFilter(degradation, variances)
+    end = travel(sampler, restorer, x, sampler.grid(400, degradation), seed=5)
+    found = degradation.to_basis(end).square().mean(0) / variances
+    off = (found - 1).abs() / (2 / N) ** 0.5
+    assert float(off.max()) <= 5, f"{found} is not 1: {off} standard errors"
 
 
 def test_the_ideal_denoiser_is_the_posterior_mean(degradation: Any, ideal: Any) -> None:
