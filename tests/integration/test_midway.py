@@ -115,7 +115,7 @@ def test_larger_is_better_where_the_metric_says_so(tmp_path: Path) -> None:
 
 def test_quality_is_drawn_against_minutes(watched: genlab.Run) -> None:
     (ax,) = quality(watched.evaluations).axes
-    line, floor = ax.lines
+    floor, line = ax.lines
     assert line.get_xdata() == pytest.approx([e["elapsed_s"] / 60 for e in watched.evaluations])
     values = [e["values"]["sliced-wasserstein"] for e in watched.evaluations]
     assert line.get_ydata() == pytest.approx(values)

@@ -38,7 +38,8 @@ def evaluate(
 
     Args:
         run: The run.
-        metrics: Names of metrics, or their parameters by name; None: all that suit the data.
+        metrics: Names of metrics, or their parameters by name; None: all that suit the data and, unless
+            a walk is asked for, what the model itself says of unseen data, to which no walk matters.
         n: How many samples; None: as many as trustworthy numbers take.
         steps: Steps of a walk.
         sampler: Name of a sampler.
@@ -59,7 +60,7 @@ def evaluate(
         walk["checkpoint"] = run.checkpoint
     how = {key: value for key, value in walk.items() if value is not None}
     records: list[dict[str, Any]] = []
-    if metrics is None:
+    if metrics is None and sampler is None and steps is None:
         records += likelihood_records(run, seed=seed, ema=ema)
     for done, (name, metric) in enumerate(built.items(), 1):
         records += measure(

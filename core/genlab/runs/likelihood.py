@@ -47,45 +47,71 @@ def likelihood_records(run: Run, *, seed: int, ema: bool) -> list[dict[str, Any]
         One record per number, with the fields of :func:`genlab.evaluation.measure`.
     """
     generator = torch.Generator().manual_seed(seed + 1)
-    flow = isinstance(run.model, DensityModel)
-    if not (flow or run.degradation.tags.gaussian):
-        return []
-    test = _unseen(run, generator)
-    x, y = test.first(len(test) if flow else _BOUNDED)
-    x, y = x.cpu(), None if y is None else y.cpu()
-    entropy = run.dataset.entropy if isinstance(run.dataset, PointSet) else None
-    if flow:
-        prefix, dequantised = "", dequantise(x, run.spec, generator=generator)
-        nll = -float(run.log_prob(dequantised).double().mean())
-        nats = nll / math.prod(run.spec.shape) - math.log(run.spec.level_width)
+    if isinstance(run.model, DensityModel):
+        n, found = _of_density(run, generator)
+    elif run.degradation.tags.gaussian:
+        n, found = _of_diffusion(run, generator)
     else:
-        prefix, nll = "bound-", _bound(run, x, seed)
-        nats = nll / math.prod(run.spec.shape)
-    found: dict[str, tuple[float, float | None]] = {"nll" if flow else "bound": (nll, entropy)}
-    if entropy is not None:
-        found[f"{prefix or 'nll-'}above-entropy"] = (nll - entropy, 0.0)
-    if run.spec.kind == "image":
-        found[f"{prefix}bits-per-dim"] = (nats / math.log(2), None)
-    if flow and run.model.conditional and y is not None:
-        found["accuracy"] = (accuracy(run.classify(x), y), _bayes(run, x, y))
-    common = {"n": len(x), "features": "data", "reference": "test", "reference_n": len(x),
+        return []
+    common = {"n": n, "features": "data", "reference": "test", "reference_n": n,
               "seed": seed, "ema": ema}  # fmt: skip
     return [
         {"name": name, "value": value, **common}
-        | ({} if floor is None else {"floor": floor, "floor_n": len(x)})
+        | ({} if floor is None else {"floor": floor, "floor_n": n})
         for name, (value, floor) in found.items()
     ]
 
 
-def _bound(run: Run, x: Tensor, seed: int) -> float:
+_Found = dict[str, tuple[float, float | None]]
+"""Numbers with their floors, by name."""
+
+
+def _of_density(run: Run, generator: torch.Generator) -> tuple[int, _Found]:
+    test = _unseen(run, generator)
+    x, y = _on_cpu(test, len(test))
+    nll = -float(run.log_prob(dequantise(x, run.spec, generator=generator)).double().mean())
+    entropy = _entropy(run)
+    found: _Found = {"nll": (nll, entropy)}
+    if entropy is not None:
+        found["nll-above-entropy"] = (nll - entropy, 0.0)
+    if run.spec.kind == "image":
+        nats = nll / math.prod(run.spec.shape) - math.log(run.spec.level_width)
+        found["bits-per-dim"] = (nats / math.log(2), None)
+    if run.model.conditional and y is not None:
+        found["accuracy"] = (accuracy(run.classify(x), y), _bayes(run, x, y))
+    return len(x), found
+
+
+def _of_diffusion(run: Run, generator: torch.Generator) -> tuple[int, _Found]:
+    x, _ = _on_cpu(_unseen(run, generator), _BOUNDED)
+    bound = _bound(run, x, torch.Generator(run.device).manual_seed(generator.initial_seed()))
+    entropy = _entropy(run)
+    found: _Found = {"bound": (bound, entropy)}
+    if entropy is not None:
+        found["bound-above-entropy"] = (bound - entropy, 0.0)
+    if run.spec.kind == "image":
+        found["bound-bits-per-dim"] = (bound / math.prod(run.spec.shape) / math.log(2), None)
+    return len(x), found
+
+
+def _bound(run: Run, x: Tensor, generator: torch.Generator) -> float:
     model = cast(DiffusionModel, run.model)
-    generator = torch.Generator(run.device).manual_seed(seed + 1)
     batch = run.config.sampling.batch if run.spec.kind == "image" else len(x)
     parts = [
         variational_bound(model.estimates(), part.to(run.device), run.spec, generator=generator)
         for part in x.split(batch)
     ]
     return float(torch.cat(parts).mean())
+
+
+def _entropy(run: Run) -> float | None:
+    """Return the entropy of the data in nats, where it is known."""
+    return run.dataset.entropy if isinstance(run.dataset, PointSet) else None
+
+
+def _on_cpu(examples: Examples, n: int) -> tuple[Tensor, Tensor | None]:
+    x, y = examples.first(n)
+    return x.cpu(), None if y is None else y.cpu()
 
 
 def accuracy(log_posteriors: Tensor, y: Tensor) -> float:

@@ -423,7 +423,8 @@ class Run:
         A number replaces one of the same name, N, sampler and steps.
 
         Args:
-            metrics: Names of metrics, or their parameters by name; None: all that suit the data.
+            metrics: Names of metrics, or their parameters by name; None: all that suit the data and, unless
+                a walk is asked for, the likelihood, accuracy or bound, to which no walk matters.
             n: How many samples; None: as many as trustworthy numbers take.
             steps: Steps of a walk; None: those of the run.
             sampler: Name of a sampler; None: the one of the run.
