@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from genlab import DataSpec, DensityTags
 from genlab_plugins.densities.flows.build import affine_transform
@@ -32,6 +32,8 @@ class Glow(TransformedFlow):
             further one. None: 128 for vectors, 32 for images.
         depth: Hidden layers of a perceptron, or residual blocks. None: 2 for vectors, 1 for images.
         scales: Largest number of scales of images.
+        alpha: Images are squeezed to [alpha, 1 - alpha] before the logit. Where much of an image is quite
+            black, a small one spreads the dequantised black out, which affine couplings need.
         base: Whether the means of the classes in the latent space stay fixed or are learned.
 
     Raises:
@@ -53,10 +55,11 @@ class Glow(TransformedFlow):
         width: PositiveInt | None = None,
         depth: PositiveInt | None = None,
         scales: PositiveInt = 2,
+        alpha: Annotated[float, Field(ge=1e-6, lt=0.5)] = 1e-3,
         base: Literal["fixed", "learned"] = "fixed",
     ) -> None:
         transform = affine_transform(
             spec, "glow", mixing, mixing_scale,
-            couplings=couplings, width=width, depth=depth, scales=scales,
+            couplings=couplings, width=width, depth=depth, scales=scales, alpha=alpha,
         )  # fmt: skip
         super().__init__(spec, transform, base)

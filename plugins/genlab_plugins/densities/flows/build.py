@@ -31,6 +31,7 @@ def affine_transform(
     width: int | None,
     depth: int | None,
     scales: int,
+    alpha: float,
 ) -> Transform:
     """Return a transform of affine couplings, of vectors or of images.
 
@@ -43,6 +44,7 @@ def affine_transform(
         width: Features of hidden layers; None: 128 for vectors, 32 for images.
         depth: Hidden layers or residual blocks; None: 2 for vectors, 1 for images.
         scales: Largest number of scales of images.
+        alpha: Distance of pixels from the ends of the logit.
 
     Raises:
         RequestError: An example is one number, which affine couplings can only scale.
@@ -54,11 +56,13 @@ def affine_transform(
 
     if spec.kind == "vector":
         return flat(spec.shape[0])
-    return image_transform(spec, scales, images(couplings or 6, width or 32, depth or 1), flat)
+    return image_transform(
+        spec, scales, images(couplings or 6, width or 32, depth or 1), flat, alpha
+    )
 
 
 def image_transform(
-    spec: DataSpec, scales: int, make: MakeScale, flat: Callable[[int], Transform]
+    spec: DataSpec, scales: int, make: MakeScale, flat: Callable[[int], Transform], alpha: float
 ) -> Transform:
     """Return the transform of images.
 
@@ -68,11 +72,12 @@ def image_transform(
         make: Makes the layers of one scale.
         flat: Makes the transform of images with an odd side, which cannot be squeezed, from the number
             of their pixels and channels.
+        alpha: Distance of pixels from the ends of the logit.
     """
     shape = cast(Shape, spec.shape)
     if shape[1] % 2 or shape[2] % 2:
-        return Chain([*to_reals(spec), Flat(flat(math.prod(shape)))])
-    return Chain([*to_reals(spec), multiscale(shape, scales, make)])
+        return Chain([*to_reals(spec, alpha), Flat(flat(math.prod(shape)))])
+    return Chain([*to_reals(spec, alpha), multiscale(shape, scales, make)])
 
 
 def _require_two_features(spec: DataSpec, name: str) -> None:

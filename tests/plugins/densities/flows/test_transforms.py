@@ -66,7 +66,7 @@ CASES: dict[str, tuple[Callable[[], Transform], Shape]] = {
     "squeezed": (lambda: Squeezed(convolutional(4, 2)), (1, 2, 4)),
     "rest": (lambda: Rest(1, LULinear(2)), (3, 1, 2)),
     "flat": (lambda: Flat(affine(4, 5, 2)), (1, 3, 3)),
-    "range": (lambda: Chain(to_reals(DataSpec((1, 2, 2), "image", levels=17))), (1, 2, 2)),
+    "range": (lambda: Chain(to_reals(DataSpec((1, 2, 2), "image", levels=17), 0.05)), (1, 2, 2)),
     "scales": (
         lambda: multiscale((1, 4, 4), 2, lambda shape, _: [ActNorm(shape), LULinear(shape[0])]),
         (1, 4, 4),
@@ -162,9 +162,9 @@ def test_the_logit_is_the_logit_between_its_ends() -> None:
 def test_a_dequantised_image_falls_inside_the_unit_interval() -> None:
     spec = DataSpec((1, 1, 2), "image", levels=17)
     ends = torch.tensor([-1 - 1 / 16, 1 + 1 / 16])[None, None, None]
-    squeezed = Chain(to_reals(spec)[:2])(ends)[0]
+    squeezed = Chain(to_reals(spec, 0.05)[:2])(ends)[0]
     torch.testing.assert_close(squeezed.flatten(), torch.tensor([0.05, 0.95]))
-    assert float(Chain(to_reals(spec))(ends)[0].abs().max()) == pytest.approx(
+    assert float(Chain(to_reals(spec, 0.05))(ends)[0].abs().max()) == pytest.approx(
         math.log(19), abs=1e-4
     )
 
