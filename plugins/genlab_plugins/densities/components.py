@@ -11,11 +11,18 @@ from torch import Tensor, nn
 __all__ = ["GaussianComponents"]
 
 
+_LEAST = 1e-6  # scale of a direction in which the data does not vary, against the largest one
+
+
 class GaussianComponents(nn.Module):
-    r"""Weighted Gaussian components on standardised data, each owned by one class.
+    r"""Weighted Gaussian components on whitened data, each owned by one class.
 
     .. math:: p(x) = \sum_k w_k \, \mathcal{N}(u; \mu_k, L_k L_k^T) \prod_i \frac{1}{s_i}, \qquad
-        u = (x - m) / s
+        u = \mathrm{diag}(s)^{-1} V^T (x - m)
+
+    with the principal directions V of the data and their deviations s. What is done to u, such as adding
+    a little variance, is small against the data in every direction. Of correlated features, such as the
+    pixels of a smooth image, some directions vary very little, and a restorer takes noise in them for detail.
 
     Args:
         features: Number D of features.
@@ -23,6 +30,7 @@ class GaussianComponents(nn.Module):
 
     shift: Tensor
     scale: Tensor
+    directions: Tensor
     log_weights: Tensor
     means: Tensor
     factors: Tensor
@@ -32,22 +40,32 @@ class GaussianComponents(nn.Module):
         super().__init__()
         self.register_buffer("shift", torch.zeros(features))
         self.register_buffer("scale", torch.ones(features))
+        self.register_buffer("directions", torch.eye(features))
         self.register_buffer("log_weights", torch.zeros(1))
         self.register_buffer("means", torch.zeros(1, features))
         self.register_buffer("factors", torch.eye(features)[None].clone())
         self.register_buffer("owners", torch.zeros(1, dtype=torch.int64))
 
-    def standardise(self, x: Tensor) -> Tensor:
-        """Set shift and scale from data ``(N, D)`` and return the standardised data.
+    def whiten(self, x: Tensor) -> Tensor:
+        """Set shift, directions and scale from data ``(N, D)`` and return the whitened data.
 
-        A feature that never varies keeps the scale 1.
+        A direction in which the data hardly varies gets a scale of one millionth of the largest, and data
+        that does not vary at all the scale 1.
         """
-        self.shift, scale = x.mean(0), x.std(0, correction=0)
-        self.scale = torch.where(scale > 1e-6 * x.abs().max(), scale, 1.0)
-        return (x - self.shift) / self.scale
+        self.shift = x.mean(0)
+        centred = (x - self.shift).double()
+        powers, directions = torch.linalg.eigh(centred.T @ centred / len(x))
+        scale = powers.clamp_min(0).sqrt()
+        most = scale.max()
+        least = _LEAST * most if most > _LEAST * x.abs().max() else most.new_ones(())
+        self.scale, self.directions = scale.clamp_min(least).to(x), directions.to(x)
+        return self._whitened(x)
+
+    def _whitened(self, x: Tensor) -> Tensor:
+        return (x - self.shift) @ self.directions / self.scale
 
     def assign(self, weights: Tensor, means: Tensor, factors: Tensor, owners: Tensor) -> None:
-        """Set the components of the standardised data.
+        """Set the components of the whitened data.
 
         Args:
             weights: ``(K,)``, summing to one over all classes.
@@ -74,7 +92,7 @@ class GaussianComponents(nn.Module):
 
     def _each(self, x: Tensor) -> Tensor:
         """Return the log densities of ``x`` under every component, ``(B, K)``."""
-        u = ((x - self.shift) / self.scale)[:, None] - self.means
+        u = self._whitened(x)[:, None] - self.means
         solved = torch.linalg.solve_triangular(
             self.factors, u.transpose(0, 1).mT, upper=False
         ).square()
@@ -93,7 +111,7 @@ class GaussianComponents(nn.Module):
             n, self.means.shape[1], generator=generator, device=k.device, dtype=self.means.dtype
         )
         u = self.means[k] + torch.einsum("nij,nj->ni", self.factors[k], w)
-        return self.shift + self.scale * u
+        return self.shift + (self.scale * u) @ self.directions.mT
 
     def _logits(self, y: Tensor | None) -> Tensor:
         """Return log weights ``(1, K)``, or ``(B, K)`` renormalised within each class."""

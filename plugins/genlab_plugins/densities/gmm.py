@@ -29,7 +29,7 @@ class GMM(FittedDensity):
 
     .. math:: p(x) = \sum_k w_k \, \mathcal{N}(x; \mu_k, \Sigma_k)
 
-    Fitted by scikit-learn's expectation-maximisation on standardised data. Where the number of
+    Fitted by scikit-learn's expectation-maximisation on whitened data. Where the number of
     components is left open, it is doubled on a part of the data as long as the likelihood of held-out
     data grows; all of the data then gets as many examples per component.
 
@@ -38,7 +38,7 @@ class GMM(FittedDensity):
         components: Number of components per class, or None to choose it.
         most: Largest number of components that is chosen.
         covariance: Shape of the covariances.
-        ridge: Variance added to each standardised feature.
+        ridge: Variance added in each whitened direction.
         examples: At most this many examples are looked at.
     """
 
@@ -63,7 +63,7 @@ class GMM(FittedDensity):
     def fit(self, x: Tensor, y: Tensor | None = None, *, generator: torch.Generator) -> None:
         """Run expectation-maximisation, per class where there are classes and labels."""
         order = torch.randperm(len(x), generator=generator)[: self.examples]
-        u = self.components.standardise(x.flatten(1)[order])
+        u = self.components.whiten(x.flatten(1)[order])
         labels = torch.zeros(len(u), dtype=torch.int64)
         if y is not None and self.classes:
             labels = y[order]

@@ -59,6 +59,20 @@ def test_gmm_agrees_with_scikit_learn() -> None:
     assert float(density.log_prob(x).mean()) == pytest.approx(expected.mean(), abs=0.02)
 
 
+@pytest.mark.parametrize("name", ["normal", "gmm"])
+def test_what_hardly_varies_is_not_drowned_in_the_ridge(name: str) -> None:
+    """The difference of two features that are nearly the same keeps its small deviation."""
+    generator = torch.Generator().manual_seed(3)
+    common, own = torch.randn(2, 4000, generator=generator)
+    x = torch.stack([common, common + 1e-3 * own, torch.zeros(4000)], 1)
+    density = genlab.build("density", name, DataSpec((3,), "vector"))
+    density.fit(x, None, generator=generator)
+    drawn = density.sample(4000, generator=generator)
+    assert float((drawn[:, 1] - drawn[:, 0]).std()) == pytest.approx(1e-3, rel=0.1)
+    assert float(drawn[:, 2].abs().max()) < 1e-3
+    assert density.log_prob(drawn).isfinite().all()
+
+
 def test_gmm_finds_the_number_of_components() -> None:
     assert fitted("gmm").components.means.shape[0] in (2, 4)
 
