@@ -95,6 +95,8 @@ def test_latents_are_mixed(digits_flow: genlab.Run, tmp_path: Path) -> None:
     found = digits_flow.interpolate(a, b, points=4)
     torch.testing.assert_close(found[0], a, atol=1e-3, rtol=0)
     torch.testing.assert_close(found[-1], b, atol=1e-3, rtol=0)
+    assert torch.equal(found, digits_flow.interpolate(a, b, points=4, way="slerp"))
+    assert not torch.allclose(found, digits_flow.interpolate(a, b, points=4, way="linear"))
     file = tmp_path / "way.png"
     command = ["interpolate", str(digits_flow.path), "--from", "2", "--to", "9", "--means"]
     assert _status([*command, "--pairs", "2", "--way", "slerp", "--out", str(file)]) == 0

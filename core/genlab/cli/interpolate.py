@@ -24,7 +24,9 @@ def interpolate(
     t: Annotated[
         float, typer.Option("--t", help="Diffusion: how far both are degraded, in (0, 1].")
     ] = 0.5,
-    way: Annotated[str, typer.Option(help="linear or slerp.")] = "linear",
+    way: Annotated[
+        str | None, typer.Option(help="linear or slerp. Flow: slerp; diffusion: linear.")
+    ] = None,
     pairs: Annotated[
         int, typer.Option(min=1, help="How many pairs of test images, where classes are given.")
     ] = 4,

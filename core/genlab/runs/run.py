@@ -317,7 +317,7 @@ class Run:
         points: int = 11,
         t: float = 0.5,
         *,
-        way: Way = "linear",
+        way: Way | None = None,
         steps: int | None = None,
         sampler: str | Sampler | None = None,
         seed: int = 0,
@@ -333,7 +333,9 @@ class Run:
             b: Where it ends, likewise.
             points: Points of the way, both ends included.
             t: How far both are degraded; more is coarser, and 1 forgets them.
-            way: ``"linear"``, or ``"slerp"``, which keeps the variance of Gaussian noise.
+            way: ``"linear"``, or ``"slerp"``, which keeps the variance of Gaussian noise. None: slerp in the
+                latent space of a flow, half-way between whose points a straight line has half of their
+                variance, and linear in degraded states.
             steps: Steps of a walk from t to 0; None: those of the run.
             sampler: A sampler, or the name of one; None: the one of the run.
             seed: Seed of everything random.
@@ -347,12 +349,12 @@ class Run:
         one = a.ndim == len(self.spec.shape)
         pair = [x[None] if one else x for x in (a, b)]
         if isinstance(self.model, DensityModel):
-            x = mixed_latents(self.model, *pair, points=points, way=way)
+            x = mixed_latents(self.model, *pair, points=points, way="slerp" if way is None else way)
         else:
             chosen = self._sampler(sampler)
             x = mixed_states(
-                self._diffusion, *pair, points=points, way=way, t=t, sampler=chosen, seed=seed,
-                steps=self._steps(steps, sampler, chosen),
+                self._diffusion, *pair, points=points, way="linear" if way is None else way, t=t,
+                sampler=chosen, seed=seed, steps=self._steps(steps, sampler, chosen),
             )  # fmt: skip
         return x[:, 0] if one else x
 
