@@ -7,11 +7,14 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
 import genlab
 
+hypothesis.settings.register_profile("genlab", deadline=None)  # time tells how busy a machine is
+hypothesis.settings.load_profile("genlab")
 torch.set_num_threads(1)  # small networks; and several workers share the cores
 
 

@@ -17,18 +17,20 @@ _LEAST = 1e-6  # scale of a direction in which the data does not vary, against t
 class GaussianComponents(nn.Module):
     r"""Weighted Gaussian components on whitened data, each owned by one class.
 
-    .. math:: p(x) = \sum_k w_k \, \mathcal{N}(u; \mu_k, L_k L_k^T) \prod_i \frac{1}{s_i}, \qquad
-        u = \mathrm{diag}(s)^{-1} V^T (x - m)
+    .. math:: p(x) = \sum_k w_k \, \mathcal{N}(u; \mu_k, L_k L_k^T) \prod_i \frac{1}{r_i s_i}, \qquad
+        u = \mathrm{diag}(s)^{-1} V^T \mathrm{diag}(r)^{-1} (x - m)
 
-    with the principal directions V of the data and their deviations s. What is done to u, such as adding
-    a little variance, is small against the data in every direction. Of correlated features, such as the
-    pixels of a smooth image, some directions vary very little, and a restorer takes noise in them for detail.
+    with the deviations r of the features, and the principal directions V of the features so scaled, whose
+    deviations are s. What is done to u, such as adding a little variance, is small against the data in every
+    direction. Of correlated features, such as the pixels of a smooth image, some directions vary very
+    little, and a restorer takes noise in them for detail.
 
     Args:
         features: Number D of features.
     """
 
     shift: Tensor
+    spread: Tensor
     scale: Tensor
     directions: Tensor
     log_weights: Tensor
@@ -39,6 +41,7 @@ class GaussianComponents(nn.Module):
     def __init__(self, features: int) -> None:
         super().__init__()
         self.register_buffer("shift", torch.zeros(features))
+        self.register_buffer("spread", torch.ones(features))
         self.register_buffer("scale", torch.ones(features))
         self.register_buffer("directions", torch.eye(features))
         self.register_buffer("log_weights", torch.zeros(1))
@@ -47,22 +50,23 @@ class GaussianComponents(nn.Module):
         self.register_buffer("owners", torch.zeros(1, dtype=torch.int64))
 
     def whiten(self, x: Tensor) -> Tensor:
-        """Set shift, directions and scale from data ``(N, D)`` and return the whitened data.
+        """Set what data ``(N, D)`` is whitened by and return the whitened data.
 
-        A direction in which the data hardly varies gets a scale of one millionth of the largest, and data
-        that does not vary at all the scale 1.
+        A feature that never varies keeps the spread 1, and a direction in which the features hardly vary
+        gets a scale of one millionth of the largest.
         """
-        self.shift = x.mean(0)
-        centred = (x - self.shift).double()
-        powers, directions = torch.linalg.eigh(centred.T @ centred / len(x))
+        self.shift, spread = x.mean(0), x.std(0, correction=0)
+        self.spread = torch.where(spread > 1e-6 * x.abs().max(), spread, 1.0)
+        scaled = ((x - self.shift) / self.spread).double()
+        powers, directions = torch.linalg.eigh(scaled.T @ scaled / len(x))
         scale = powers.clamp_min(0).sqrt()
         most = scale.max()
-        least = _LEAST * most if most > _LEAST * x.abs().max() else most.new_ones(())
+        least = _LEAST * most if most > 0 else most.new_ones(())
         self.scale, self.directions = scale.clamp_min(least).to(x), directions.to(x)
         return self._whitened(x)
 
     def _whitened(self, x: Tensor) -> Tensor:
-        return (x - self.shift) @ self.directions / self.scale
+        return (x - self.shift) / self.spread @ self.directions / self.scale
 
     def assign(self, weights: Tensor, means: Tensor, factors: Tensor, owners: Tensor) -> None:
         """Set the components of the whitened data.
@@ -99,7 +103,8 @@ class GaussianComponents(nn.Module):
         distance = solved.sum(1).T
         log_det = self.factors.diagonal(dim1=1, dim2=2).log().sum(1)
         features = x.shape[1]
-        constant = 0.5 * features * math.log(2 * math.pi) + self.scale.log().sum()
+        change = (self.scale * self.spread).log().sum()
+        constant = 0.5 * features * math.log(2 * math.pi) + change
         each: Tensor = -0.5 * distance - log_det - constant
         return each
 
@@ -111,7 +116,7 @@ class GaussianComponents(nn.Module):
             n, self.means.shape[1], generator=generator, device=k.device, dtype=self.means.dtype
         )
         u = self.means[k] + torch.einsum("nij,nj->ni", self.factors[k], w)
-        return self.shift + (self.scale * u) @ self.directions.mT
+        return self.shift + self.spread * ((self.scale * u) @ self.directions.mT)
 
     def _logits(self, y: Tensor | None) -> Tensor:
         """Return log weights ``(1, K)``, or ``(B, K)`` renormalised within each class."""
