@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 __all__ = ["GaussianBase"]
 
-_APART = 8.0  # of the two nearest means, in deviations
+_NEAREST, _FARTHEST = 6.0, 8.0  # that the two nearest means may be apart, in deviations
 _DRAWS = 64  # sets of means that are drawn to choose the one that is farthest apart
 
 
@@ -19,10 +19,11 @@ class GaussianBase(nn.Module):
 
     .. math:: p(z \mid y = k) = \mathcal{N}(z; \mu_k, I), \qquad p(y = k) = w_k
 
-    Without classes the mean is zero. With classes the means are random, and scaled so that the nearest two
-    have a distance of 8 deviations. That is enough to tell classes apart, since a step over the middle
-    between two means is one of 4 deviations, and no more than enough: unscaled, means of the 784 dimensions
-    of a small image lie 40 deviations apart, and a flow spends itself on moving every pixel there.
+    Without classes the mean is zero. With classes the means are random, and scaled where the nearest two
+    have a distance of less than 6 or more than 8 deviations. That is enough to tell classes apart, since a
+    step over the middle between two means is one of 3 or 4 deviations, and no more than enough: unscaled,
+    means of the 784 dimensions of a small image lie 40 deviations apart, and a flow spends itself on moving
+    every pixel there.
 
     Source: Izmailov, Kirichenko, Finzi & Wilson 2020 (arXiv:1912.13025), FlowGMM, where they are unscaled.
 
@@ -95,4 +96,5 @@ def _spread(features: int, classes: int) -> Tensor:
     sets = torch.randn(draws, classes, features)
     nearest = torch.stack([torch.nn.functional.pdist(mu).min() for mu in sets])
     best = nearest.argmax()
-    return sets[best] * (_APART / nearest[best])
+    distance = nearest[best]
+    return sets[best] * (distance.clamp(_NEAREST, _FARTHEST) / distance)
