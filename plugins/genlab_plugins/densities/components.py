@@ -11,18 +11,20 @@ from torch import Tensor, nn
 __all__ = ["GaussianComponents"]
 
 
-_LEAST = 1e-6  # scale of a direction in which the data does not vary, against the largest one
+_ROUNDING = 1e-10  # variance, against that, below which there is nothing but rounding
+_LEAST = 0.1  # variance up to which directions that vary less are magnified
 
 
 class GaussianComponents(nn.Module):
-    r"""Weighted Gaussian components on whitened data, each owned by one class.
+    r"""Weighted Gaussian components on standardised data, each owned by one class.
 
     .. math:: p(x) = \sum_k w_k \, \mathcal{N}(u; \mu_k, L_k L_k^T) \prod_i \frac{1}{r_i s_i}, \qquad
         u = \mathrm{diag}(s)^{-1} V^T \mathrm{diag}(r)^{-1} (x - m)
 
-    with the deviations r of the features, and the principal directions V of the features so scaled, whose
-    deviations are s. What is done to u, such as adding a little variance, is small against the data in every
-    direction. Of correlated features, such as the pixels of a smooth image, some directions vary very
+    with the deviations r of the features and the principal directions V of the features so scaled. A
+    direction of variance :math:`\lambda_i` below .1 is magnified to it: :math:`s_i = \min(1, \sqrt{10
+    \lambda_i})`. So the little variance that is added to u, to keep covariances regular, is little in
+    every direction. Some directions of correlated features, such as the pixels of a smooth image, vary very
     little, and a restorer takes noise in them for detail.
 
     Args:
@@ -49,27 +51,25 @@ class GaussianComponents(nn.Module):
         self.register_buffer("factors", torch.eye(features)[None].clone())
         self.register_buffer("owners", torch.zeros(1, dtype=torch.int64))
 
-    def whiten(self, x: Tensor) -> Tensor:
-        """Set what data ``(N, D)`` is whitened by and return the whitened data.
+    def standardise(self, x: Tensor) -> Tensor:
+        """Set what data ``(N, D)`` is standardised by, and return the standardised data.
 
-        A feature that never varies keeps the spread 1, and a direction in which the features hardly vary
-        gets a scale of one millionth of the largest.
+        A feature that never varies keeps the spread 1, and a direction in which features do not vary the
+        scale of what rounding leaves.
         """
         self.shift, spread = x.mean(0), x.std(0, correction=0)
         self.spread = torch.where(spread > 1e-6 * x.abs().max(), spread, 1.0)
         scaled = ((x - self.shift) / self.spread).double()
         powers, directions = torch.linalg.eigh(scaled.T @ scaled / len(x))
-        scale = powers.clamp_min(0).sqrt()
-        most = scale.max()
-        least = _LEAST * most if most > 0 else most.new_ones(())
-        self.scale, self.directions = scale.clamp_min(least).to(x), directions.to(x)
-        return self._whitened(x)
+        scale = (powers / _LEAST).clamp(_ROUNDING, 1).sqrt()
+        self.scale, self.directions = scale.to(x), directions.to(x)
+        return self._standardised(x)
 
-    def _whitened(self, x: Tensor) -> Tensor:
+    def _standardised(self, x: Tensor) -> Tensor:
         return (x - self.shift) / self.spread @ self.directions / self.scale
 
     def assign(self, weights: Tensor, means: Tensor, factors: Tensor, owners: Tensor) -> None:
-        """Set the components of the whitened data.
+        """Set the components of the standardised data.
 
         Args:
             weights: ``(K,)``, summing to one over all classes.
@@ -96,7 +96,7 @@ class GaussianComponents(nn.Module):
 
     def _each(self, x: Tensor) -> Tensor:
         """Return the log densities of ``x`` under every component, ``(B, K)``."""
-        u = self._whitened(x)[:, None] - self.means
+        u = self._standardised(x)[:, None] - self.means
         solved = torch.linalg.solve_triangular(
             self.factors, u.transpose(0, 1).mT, upper=False
         ).square()

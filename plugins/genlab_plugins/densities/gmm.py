@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 import torch
 from pydantic import PositiveFloat, PositiveInt
-from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
@@ -30,17 +29,16 @@ class GMM(FittedDensity):
 
     .. math:: p(x) = \sum_k w_k \, \mathcal{N}(x; \mu_k, \Sigma_k)
 
-    Fitted by scikit-learn's expectation-maximisation on whitened data, from clusters of standardised data,
-    in which directions that vary together count for more. Where the number of components is left open, it
-    is doubled on a part of the data as long as the likelihood of held-out data grows; all of the data then
-    gets as many examples per component.
+    Fitted by scikit-learn's expectation-maximisation on standardised data. Where the number of
+    components is left open, it is doubled on a part of the data as long as the likelihood of held-out
+    data grows; all of the data then gets as many examples per component.
 
     Args:
         spec: The data.
         components: Number of components per class, or None to choose it.
         most: Largest number of components that is chosen.
         covariance: Shape of the covariances.
-        ridge: Variance added in each whitened direction.
+        ridge: Variance added to the standardised features, at most a hundredth of what a direction varies by.
         examples: At most this many examples are looked at.
     """
 
@@ -53,7 +51,7 @@ class GMM(FittedDensity):
         components: PositiveInt | None = None,
         most: PositiveInt = 128,
         covariance: Literal["full", "diag"] = "full",
-        ridge: PositiveFloat = 1e-2,
+        ridge: PositiveFloat = 1e-3,
         examples: PositiveInt = 60_000,
     ) -> None:
         super().__init__()
@@ -65,7 +63,7 @@ class GMM(FittedDensity):
     def fit(self, x: Tensor, y: Tensor | None = None, *, generator: torch.Generator) -> None:
         """Run expectation-maximisation, per class where there are classes and labels."""
         order = torch.randperm(len(x), generator=generator)[: self.examples]
-        u = self.components.whiten(x.flatten(1)[order])
+        u = self.components.standardise(x.flatten(1)[order])
         labels = torch.zeros(len(u), dtype=torch.int64)
         if y is not None and self.classes:
             labels = y[order]
@@ -115,28 +113,13 @@ class GMM(FittedDensity):
         return min(round(best * max(examples / len(u), 1.0)), self.most)
 
     def _fitted(self, u: np.ndarray, k: int, seed: int) -> GaussianMixture:
-        standardised = u * self.components.scale.numpy()  # up to a rotation
-        owners = KMeans(k, n_init=1, random_state=seed).fit_predict(standardised)
-        clusters = [u[owners == j] for j in range(k)]
         mixture = GaussianMixture(
             k, covariance_type=self.covariance, reg_covar=self.ridge, max_iter=50, tol=1e-2,
             random_state=seed,
-            weights_init=np.bincount(owners, minlength=k) / len(u),
-            means_init=np.stack([cluster.mean(0) for cluster in clusters]),
-            precisions_init=np.stack([self._precision(cluster) for cluster in clusters]),
         )  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a good fit needs no convergence
             return mixture.fit(u)
-
-    def _precision(self, u: np.ndarray) -> np.ndarray:
-        """Return the inverse covariance of a cluster ``(N, D)``: ``(D, D)``, or ``(D,)`` for diag."""
-        if self.covariance == "diag":
-            return np.asarray(1 / (u.var(0) + self.ridge))
-        centred = (u - u.mean(0)).astype(np.float64)
-        covariance = centred.T @ centred / len(u) + self.ridge * np.eye(u.shape[1])
-        inverse = np.linalg.inv(covariance)
-        return np.asarray((inverse + inverse.T) / 2)
 
 
 def _factors(mixture: GaussianMixture) -> Tensor:

@@ -23,7 +23,7 @@ class Normal(FittedDensity):
 
     Args:
         spec: The data.
-        ridge: Variance added in each whitened direction, so that the covariance is never singular.
+        ridge: Variance added to the standardised features, so that the covariance is never singular.
     """
 
     tags = DensityTags(fitted=True, conditional=True, data=frozenset({"vector", "image"}))
@@ -35,7 +35,7 @@ class Normal(FittedDensity):
 
     def fit(self, x: Tensor, y: Tensor | None = None, *, generator: torch.Generator) -> None:
         """Set means and covariances by moments."""
-        u = self.components.whiten(x.flatten(1)).double()
+        u = self.components.standardise(x.flatten(1)).double()
         labels = y if y is not None and self.classes else u.new_zeros(len(u), dtype=torch.int64)
         owners = labels.unique()
         groups = [u[labels == k] for k in owners]
