@@ -148,7 +148,7 @@ def test_wrong_restorations_are_refused(
         ([str(tmp_path / "missing.png")], "there is no such picture"),
         ([str(tmp_path / "text.png")], "no readable picture"),
         (["--t", "1.5"], "t = 1.5"),
-        (["--method", "ddim"], "'ddim' needs a degradation that is gaussian"),
+        (["--method", "ddim"], "'ddim' needs a degradation that is diagonal"),
     ):
         assert _status(["restore", str(blur_run.path), *arguments]) == 2
         assert wanted in capsys.readouterr().err
