@@ -78,7 +78,6 @@ def over_steps(records: Sequence[Mapping[str, Any]]) -> Figure:
         ax.set_xscale("log")
         ax.set_xticks(every, [str(n) for n in every])
         ax.minorticks_off()
-        lean(ax)
     axes[0].legend()
     figure.supxlabel("steps of the walk (dashed: real data)", fontsize=SMALL)
     return figure

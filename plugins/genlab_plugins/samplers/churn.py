@@ -73,5 +73,6 @@ class Churn:
         scale = torch.where(gamma > 0, alpha_hat / alpha, 1.0)
         added = (sigma_hat.square() - (scale * sigma).square()).clamp_min(0).sqrt()
         x_hat = right_expand(scale, x_t) * x_t
-        x_hat = x_hat + fresh_noise(x_hat, self.noise * added * (gamma > 0), generator)
+        tau = right_expand(self.noise * added * (gamma > 0), x_hat)
+        x_hat = x_hat + fresh_noise(x_hat, tau, generator)
         return x_hat, t_hat.to(t.dtype)

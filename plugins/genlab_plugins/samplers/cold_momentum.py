@@ -83,8 +83,8 @@ class ColdMomentum(GridWalk):
         rho = s.double() / t.double()
         unexplained = x_t - degradation.degrade(x_0, t, z)
         x_s = degradation.degrade(x_0, s, z).addcmul(right_expand(rho.square(), x_t), unexplained)
-        added = fresh_noise(x_s, self.noise * s.double() * _complement(rho), state.generator)
-        return x_s + added, state
+        tau = right_expand(self.noise * s.double() * _complement(rho), x_s)
+        return x_s + fresh_noise(x_s, tau, state.generator), state
 
 
 def _fresh(degradation: Degradation, x_0: Tensor, generator: torch.Generator) -> Tensor | None:

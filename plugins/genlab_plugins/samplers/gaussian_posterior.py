@@ -30,7 +30,6 @@ from torch import Tensor
 
 from genlab import DiagonalDegradation
 from genlab.protocols import Restores
-from genlab.protocols.degradation import right_expand
 
 __all__ = ["Amplitudes", "amplitudes", "backward_step", "fresh_noise"]
 
@@ -114,8 +113,8 @@ def fresh_noise(like: Tensor, tau: Tensor, generator: torch.Generator) -> Tensor
 
     Args:
         like: Data ``(B, *shape)``.
-        tau: Amplitude of the noise, ``(B,)`` or broadcasting over the data.
+        tau: Amplitude of the noise, broadcasting over the data.
         generator: Source of the noise, on the device of the data.
     """
     w = torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
-    return (right_expand(tau, like) if tau.ndim == 1 else tau.to(like.dtype)) * w
+    return tau.to(like.dtype) * w
