@@ -49,8 +49,12 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def report(session: nox.Session) -> None:
-    """Build report/report.pdf from report/results; --draft goes on where results are missing."""
+    """Take finished runs of `genlab reproduce` into report/results, and build report/report.pdf from there.
+
+    --draft builds where results are missing.
+    """
     sync(session, "report")
+    session.run("python", "report/gather.py")
     session.run("python", "report/build.py", *session.posargs)
 
 

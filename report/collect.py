@@ -26,16 +26,16 @@ _INDEX = """# Results
 
 Each folder is named after an experiment. `results.json` has the numbers, each with N, features, reference,
 seed and the real-against-real floor, and the command, machine, time and versions that made them; the
-pictures were drawn by `genlab figures`. `report/collect.py RUN` copies a run here, and `report/rows.py RUN`
-adds it to the comparison of degradations.
+pictures were drawn by `genlab figures`. `report/collect.py RUN` copies one run here, and
+`report/rows.py RUN` adds one to the comparison of degradations.
 
 | folder | command | steps | minutes of training | machine | date |
 | --- | --- | ---: | ---: | --- | --- |
 {runs}
 
-`degradations-compared` has its commands row by row. `restoration-*` come from
-`genlab restore RUN -n 2100 --steps 10` (blur: 2,000) on runs of it. Several runs shared the machine, so
-that times are longer than a quiet one takes.
+`degradations-compared` has its commands row by row. What was asked of a run beyond that stands in
+`report/gather.toml`; `report/gather.py` asks for it, and copies all that `genlab reproduce` left here.
+Several runs shared the machine, so that times are longer than a quiet one takes.
 """
 
 
@@ -53,7 +53,7 @@ def main() -> None:
     if not name:
         parser.error("this run is of no experiment: --name NAME")
     print(collect(run, RESULTS / name, arguments.figures))
-    (RESULTS / "README.md").write_text(index(), "utf-8")
+    (RESULTS / "README.md").write_text(index(RESULTS), "utf-8")
 
 
 def collect(run: genlab.Run, out: Path, figures: Sequence[str] | None) -> Path:
@@ -63,18 +63,14 @@ def collect(run: genlab.Run, out: Path, figures: Sequence[str] | None) -> Path:
     drawn = sorted((run.path / "figures").glob("*.png"))
     chosen = [file for file in drawn if figures is None or file.stem in figures]
     for file in chosen:
-        _shrink(file, out / file.name)
+        shrink(file, out / file.name)
     found = run.metrics
     record = {
         "name": out.name,
         "command": command(run),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}; {found.get('device')}",
-        "date": str(found.get("created", ""))[:10],
         "seed": run.config.seed,
-        **{
-            key: found.get(key)
-            for key in ("versions", "steps", "sampling_steps", "parameters", "seconds")
-        },
+        **origin(run),
+        **{key: found.get(key) for key in ("steps", "sampling_steps", "parameters", "seconds")},
         "config": {k: v for k, v in run.config.flat().items() if k not in ("data", "device")},
         "metrics": found.get("metrics", []),
         "evaluations": run.evaluations,
@@ -85,10 +81,20 @@ def collect(run: genlab.Run, out: Path, figures: Sequence[str] | None) -> Path:
     return file
 
 
-def index() -> str:
+def origin(run: genlab.Run) -> dict[str, Any]:
+    """Return where and when a run was made, and by which versions."""
+    found = run.metrics
+    return {
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}; {found.get('device')}",
+        "date": str(found.get("created", ""))[:10],
+        "versions": found.get("versions"),
+    }
+
+
+def index(results: Path) -> str:
     """Return the page that says what lies in which folder, and how it was made."""
     lines = []
-    for file in sorted(RESULTS.glob("*/results.json")):
+    for file in sorted(results.glob("*/results.json")):
         found = json.loads(file.read_text("utf-8"))
         if not isinstance(found, dict) or "command" not in found:
             continue
@@ -118,7 +124,7 @@ def command(run: genlab.Run) -> str:
     return " ".join([*parts, *budget, f"--seed {config.seed}", "--data DIR"])
 
 
-def _shrink(source: Path, target: Path) -> None:
+def shrink(source: Path, target: Path) -> None:
     """Copy a picture with fewer colours, and no wider than a page needs."""
     with Image.open(source) as image:
         picture = image.convert("RGB")

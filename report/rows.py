@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import genlab
+from collect import origin
 from genlab.config import parameters
 from genlab.figures.images import png_bytes, tile
 
-FILE = Path(__file__).parent / "results" / "degradations-compared" / "results.json"
+COMPARISON = Path(__file__).parent / "results" / "degradations-compared"
 _SHOWN = 60
+_ENOUGH = 2048  # samples, for a Fréchet distance that counts
 _SAME = ("degradation", "parameters of the degradation", "loss", "prediction", "sampler",
          "sampling_steps", "seed")  # fmt: skip
 
@@ -25,25 +27,30 @@ def main() -> None:
     """Add the runs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+")
-    table = json.loads(FILE.read_text("utf-8"))
     for path in parser.parse_args().runs:
-        run = genlab.open_run(path)
-        found = list(rows(run))
-        new = {_identity(row) for row in found}
-        table["rows"] = [row for row in table["rows"] if _identity(row) not in new] + found
-        best = min(found, key=lambda row: float(row["frechet"]))
-        x = run.sample(_SHOWN, sampler=best["sampler"], steps=best["sampling_steps"], seed=1)
-        name = _picture(best)
-        (FILE.parent / name).write_bytes(png_bytes(tile(x, columns=15)))
-        print(
-            f"{path.name}: {best['frechet']:.3f} ({best['sampler']}, {best['sampling_steps']} steps)"
-        )
-    table["rows"].sort(key=lambda row: float(row["frechet"]))
-    FILE.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+        add(genlab.open_run(path), COMPARISON)
+
+
+def add(run: genlab.Run, folder: Path) -> None:
+    """Add the rows of a run to a comparison, in the place of those that differ in numbers alone."""
+    file = folder / "results.json"
+    table = json.loads(file.read_text("utf-8")) if file.is_file() else {"rows": []}
+    found = list(rows(run))
+    if not found:
+        return
+    new = {_identity(row) for row in found}
+    kept = [row for row in table["rows"] if _identity(row) not in new]
+    table["rows"] = sorted(kept + found, key=lambda row: float(row["frechet"]))
+    best = min(found, key=lambda row: float(row["frechet"]))
+    x = run.sample(_SHOWN, sampler=best["sampler"], steps=best["sampling_steps"], seed=1)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _picture(best)).write_bytes(png_bytes(tile(x, columns=15)))
+    file.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+    print(f"{run.path}: {best['frechet']:.3f} ({best['sampler']}, {best['sampling_steps']} steps)")
 
 
 def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
-    """Yield a row for every walk of a run whose Fréchet distance was measured."""
+    """Yield a row for every walk of a run whose Fréchet distance was measured, its own walk first."""
     training, degradation = run.config.training, run.config.degradation
     records = run.metrics["metrics"]
     assert degradation is not None  # what is compared are degradations
@@ -51,23 +58,30 @@ def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
         p.name: p.default for p in parameters(genlab.registry("degradation").get(degradation.name))
     }
     changed = {key: value for key, value in degradation.params.items() if value != usual[key]}
+    assert run.config.sampler is not None  # and walked back
+    own = (run.config.sampler.name, run.metrics["sampling_steps"])
+    seen = set()
     for record in records:
-        if record["name"] != "frechet" or not record.get("sampler") or record["n"] < 2048:
+        if record["name"] != "frechet" or record["n"] < _ENOUGH:
             continue
+        sampler, steps = record.get("sampler") or own[0], record.get("sampling_steps") or own[1]
+        if (sampler, steps) in seen:
+            continue
+        seen.add((sampler, steps))
         same = {
             r["name"]: r
             for r in records
             if all(r.get(k) == record.get(k) for k in ("n", "sampler", "sampling_steps"))
         }
-        walk = f"--sampler {record['sampler']} --steps {record['sampling_steps']}"
+        walk = f"--sampler {sampler} --steps {steps}"
         settings = "".join(f" --set degradation.{key}={value}" for key, value in changed.items())
         yield {
             "degradation": degradation.name,
             "parameters of the degradation": changed,
             "loss": training.loss,
             "prediction": training.prediction,
-            "sampler": record["sampler"],
-            "sampling_steps": record["sampling_steps"],
+            "sampler": sampler,
+            "sampling_steps": steps,
             "frechet": round(record["value"], 3),
             "floor": round(record["floor"], 3),
             "confidence": round(same["judge-confidence/confidence"]["value"], 4),
@@ -79,6 +93,7 @@ def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
             "seed": run.config.seed,
             "parameters": run.metrics["parameters"],
             "features": record["features"],
+            **origin(run),
             "commands": [
                 f"genlab run --degradation {degradation.name} --backbone unet --dataset mnist "
                 f"--steps {run.metrics['steps']} --seed {run.config.seed}{settings} --out RUN",

@@ -40,7 +40,7 @@ def _modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make the modules beside the report known, under their own names, for one test."""
     monkeypatch.syspath_prepend(str(REPORT))
     yield
-    for name in ("build", "sources"):
+    for name in ("build", "sources", "gather", "collect", "rows"):
         sys.modules.pop(name, None)
 
 

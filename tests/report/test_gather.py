@@ -1,0 +1,102 @@
+"""What `genlab reproduce` left goes into the results, and what else is asked of it is asked once."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import genlab
+
+from .conftest import REPORT
+
+WALK = "--metric frechet --metric judge-confidence --metric class-histogram --sampler naive"
+ASKED: dict[str, Any] = {
+    "more": [
+        {
+            "runs": ["compared/blur", "compared/ink"],
+            "commands": [f"evaluate RUN -n 2048 {WALK} --steps 2", "restore RUN -n 9 --steps 2"],
+        }
+    ],
+    "shown": {"compared": ["blur", "fade"], "other": ["blur"]},
+}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as `genlab reproduce` leaves it: a run, two of a series, and one that was stopped."""
+    folder = tmp_path_factory.mktemp("laptop")
+    tiny = {"sampling": {"count": 8, "steps": 2}, "training": {"batch": 32}}
+    genlab.run(dataset="moons", steps=2, set=tiny, out=folder / "points")
+    for name, degradation in {"blur": "blur", "fade": "pixelate"}.items():
+        genlab.run(
+            degradation=degradation, backbone={"name": "unet", "channels": [8]}, prior="normal",
+            steps=2, set=tiny, out=folder / "compared" / name,
+        )  # fmt: skip
+    (folder / "compared" / "ink").mkdir()
+    (folder / "compared" / "ink" / "run.toml").touch()
+    return folder
+
+
+def test_runs_become_results(runs: Path, tmp_path: Path) -> None:
+    from gather import gather
+    from sources import Results
+
+    gather(runs, tmp_path, ASKED)
+    results = Results(tmp_path)
+    assert str(results.fact("points", "steps")) == "2"
+    assert results.has("points", "samples")
+    measured = results.value("compared/blur", "frechet", steps=2)
+    records = genlab.open_run(runs / "compared" / "blur").metrics["metrics"]
+    walked = [r for r in records if r["name"] == "frechet" and r.get("sampler") == "naive"]
+    assert measured == pytest.approx(walked[0]["value"], abs=1e-3)
+    assert results.value("restoration-blur", "ssim", method="cold") == pytest.approx(
+        json.loads((runs / "compared/blur/restored/restoration.json").read_text())[-1]["ssim"]
+    )
+    assert results.has("compared", "degradations")
+    assert not results.has("other", "degradations")
+    assert "`points`" in (tmp_path / "README.md").read_text("utf-8")
+
+
+def test_nothing_is_asked_twice(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import gather
+
+    gather.gather(runs, tmp_path, ASKED)
+    given: list[str] = []
+    monkeypatch.setattr(gather, "_genlab", lambda words: given.append(words[0]))
+    gather.gather(runs, tmp_path, {"more": ASKED["more"]})
+    assert given == []
+    assert not (runs / "compared" / "ink" / "asked.txt").exists()
+
+
+def test_a_command_that_fails_ends_it(runs: Path, tmp_path: Path) -> None:
+    from gather import gather
+
+    with pytest.raises(SystemExit) as end:
+        gather(runs, tmp_path, {"more": [{"runs": ["points"], "commands": ["restore RUN --t 7"]}]})
+    assert end.value.code == 2
+    assert not (runs / "points" / "asked.txt").exists()
+
+
+def test_without_runs_the_results_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from gather import gather
+
+    gather(tmp_path / "none", tmp_path / "results", ASKED)
+    assert "stay as they are" in capsys.readouterr().out
+    assert not (tmp_path / "results").exists()
+
+
+def test_what_is_asked_names_experiments() -> None:
+    """A name in gather.toml that no experiment has would be left out in silence."""
+    from genlab.runs.series import members
+
+    asked = tomllib.loads((REPORT / "gather.toml").read_text("utf-8"))
+    known = {str(member.path) for member in members([], Path())}
+    named = {name for more in asked["more"] for name in more["runs"]}
+    named |= {f"{series}/{name}" for series, names in asked["shown"].items() for name in names}
+    assert named <= known
