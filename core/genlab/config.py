@@ -164,6 +164,11 @@ class TrainingConfig(_Strict):
     terminal: float | None = Field(
         None, ge=0, le=1, description="share of a batch drawn near t = 1; None: by the degradation"
     )
+    jitter: NonNegativeFloat | None = Field(
+        None,
+        description="deviation of noise that hides from the network what a prior cannot know; "
+        "None: by the degradation",
+    )
     conditional: bool = Field(False, description="learn the classes too, for samples of one class")
     label_dropout: float = Field(
         0.1, ge=0, lt=1, description="share of the labels hidden from a network, for guidance"

@@ -80,7 +80,9 @@ def require_learned(run: genlab.Run) -> None:
 def loss(run: genlab.Run, restorer: Restorer) -> float:
     """Return what training makes small, over test data and with draws that are always the same."""
     training = run.config.training
-    objective = DiffusionObjective(restorer, training.loss or "l2", training.terminal or 0.0)
+    objective = DiffusionObjective(
+        restorer, training.loss or "l2", training.terminal or 0.0, jitter=training.jitter or 0.0
+    )
     x_0 = run.examples("test").take(torch.arange(256))[0]
     generator = torch.Generator().manual_seed(0)
     return float(objective(restorer.backbone, x_0, None, generator=generator))

@@ -35,7 +35,7 @@ def restored(
         z: What was drawn for it, where the degradation draws something.
         sampler: How to walk back; None: not at all, the restorer's own answer.
         steps: Steps of the walk.
-        seed: Seed of what is random in the walk.
+        seed: Seed of what is random.
         y: Labels to follow, or None.
     """
     _check(x_t, model.spec)
@@ -47,10 +47,11 @@ def restored(
         )
     y = None if y is None else y.to(model.device)
     x_t, z = x_t.to(model.device), None if z is None else z.to(model.device)
-    if sampler is None:
-        with torch.no_grad():
-            return model.estimates(y)(x_t, torch.full((len(x_t),), t, device=model.device)).cpu()
     generator = torch.Generator(model.device).manual_seed(seed)
+    if sampler is None:
+        times = torch.full((len(x_t),), t, device=model.device)
+        with torch.no_grad():
+            return model.estimates(y)(model.jittered(x_t, generator), times).cpu()
     walked = model.walk_from(
         x_t, z, generator=generator, start=t, steps=steps, sampler=sampler, y=y
     )

@@ -105,10 +105,10 @@ def resolve(tables: Mapping[str, Any]) -> tuple[RunConfig, Dataset]:
         base |= {"degradation": defaults()["degradation"], "backbone": by_kind["backbone"]}
         name = merge(base, given)["degradation"]["name"]
         tags: DegradationTags = registry("degradation").get(name).tags
-        kind = next((k for k in ("gaussian", "diagonal", "additive") if getattr(tags, k)), "other")
-        by_tag = defaults()[kind]
+        drawn = ("gaussian", "diagonal", "additive", "stochastic")
+        by_tag = defaults()[next((k for k in drawn if getattr(tags, k)), "deterministic")]
         base["sampler"] = tags.sampler or by_tag["sampler"]
-        base["training"] |= {k: by_tag[k] for k in ("prediction", "loss", "terminal")}
+        base["training"] |= {k: by_tag[k] for k in ("prediction", "loss", "terminal", "jitter")}
     asked = given.get("training", {})
     if isinstance(asked, Mapping):
         base["training"] = merge_training(base["training"], asked)

@@ -204,7 +204,7 @@ class _Work:
         if restorer is not None:
             objective: Objective = DiffusionObjective(
                 restorer, config.loss or "l2", config.terminal or 0.0,
-                config.label_dropout if config.conditional else None,
+                config.label_dropout if config.conditional else None, config.jitter or 0.0,
             )  # fmt: skip
             mixed = restorer.backbone.tags.mixed_precision
         else:

@@ -503,4 +503,5 @@ def model_of(parts: Parts, config: RunConfig, device: torch.device) -> Model:
     return DiffusionModel(
         parts.spec, restorer, prior, parts.sampler, steps=steps, device=device,
         conditional=config.training.conditional, guidance=config.sampling.guidance,
+        jitter=config.training.jitter or 0.0,
     )  # fmt: skip

@@ -49,6 +49,10 @@ class DiffusionObjective(Objective):
     of the loss (Kingma et al. 2021, arXiv:2107.00630). A share of the batch may be drawn near t = 1,
     where a deterministic degradation asks the most of the restorer.
 
+    The network may see degraded data under white noise, which hides what a prior cannot know: then it learns
+    to undo :math:`D(x_0, t; z) + \sigma \epsilon` (Rissanen, Heinonen & Solin 2022,
+    arXiv:2206.13397; see :class:`genlab.generation.DiffusionModel`).
+
     Some labels are hidden, so that the network learns to do without, too (Ho & Salimans 2022,
     arXiv:2207.12598). A network that was built without classes looks at none.
 
@@ -57,6 +61,7 @@ class DiffusionObjective(Objective):
         loss: ``"l2"`` or ``"l1"``.
         terminal: Share of the batch with t in [0.9, 1].
         label_dropout: Share of the labels that are hidden; None where the network looks at none.
+        jitter: Deviation :math:`\sigma` of the noise.
     """
 
     def __init__(
@@ -65,11 +70,13 @@ class DiffusionObjective(Objective):
         loss: Literal["l1", "l2"],
         terminal: float = 0.0,
         label_dropout: float | None = None,
+        jitter: float = 0.0,
     ) -> None:
         self.restorer = restorer
         self.loss = torch.nn.functional.l1_loss if loss == "l1" else torch.nn.functional.mse_loss
         self.terminal = terminal
         self.label_dropout = label_dropout
+        self.jitter = jitter
 
     def times(self, n: int, *, generator: torch.Generator) -> Tensor:
         """Draw times ``(n,)``."""
@@ -95,6 +102,9 @@ class DiffusionObjective(Objective):
         t = self.times(len(x), generator=generator)
         z = self.restorer.degradation.draw(x, generator=generator)
         x_t = self.restorer.degradation.degrade(x, t, z)
+        if self.jitter:
+            noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+            x_t = x_t + self.jitter * noise
         target = self.restorer.target(x, x_t, t, z)
         if y is not None and self.label_dropout is not None:
             hidden = torch.rand(len(y), generator=generator, device=y.device) < self.label_dropout
