@@ -10,14 +10,16 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 import genlab
-from genlab.config import BUDGET_UNITS
+from genlab.config import BUDGET_UNITS, RunConfig
+from genlab.runs.assembly import resolve
+from genlab.runs.series import experiment_tables
 
 RESULTS = Path(__file__).parent / "results"
 _WIDEST = 1400  # dots of a picture
@@ -67,7 +69,7 @@ def collect(run: genlab.Run, out: Path, figures: Sequence[str] | None) -> Path:
     found = run.metrics
     record = {
         "name": out.name,
-        "command": command(run),
+        "command": command(run.config),
         "seed": run.config.seed,
         **origin(run),
         **{key: found.get(key) for key in ("steps", "sampling_steps", "parameters", "seconds")},
@@ -106,22 +108,35 @@ def index(results: Path) -> str:
     return _INDEX.format(runs="\n".join(lines))
 
 
-def command(run: genlab.Run) -> str:
-    """Return the command that makes a run like this one."""
-    config, training = run.config, run.config.training
-    budget = [
-        f"--{unit} {getattr(training, unit):g}" for unit in BUDGET_UNITS if getattr(training, unit)
-    ]
-    parts: list[Any] = ["genlab run"]
+def command(config: RunConfig) -> str:
+    """Return the command that makes a run like this one: what it is, and what is not usual about it."""
+    roles = {
+        role: component
+        for role in ("degradation", "backbone", "density", "dataset")
+        if (component := getattr(config, role)) is not None
+    }
     if config.experiment:
-        parts.append(config.experiment)
+        tables = experiment_tables(config.experiment)
+        parts = ["genlab run", config.experiment]
     else:
-        parts += [
-            f"--{role} {component.name}"
-            for role in ("degradation", "backbone", "density", "dataset")
-            if (component := getattr(config, role)) is not None
-        ]
-    return " ".join([*parts, *budget, f"--seed {config.seed}", "--data DIR"])
+        tables = {role: component.flat() for role, component in roles.items()}
+        parts = ["genlab run", *(f"--{role} {c.name}" for role, c in roles.items())]
+    tables.pop("sweep", None)
+    usual, _ = resolve(tables)
+    return " ".join([*parts, *unusual(config, usual), f"--seed {config.seed}", "--data DIR"])
+
+
+def unusual(config: RunConfig, usual: RunConfig) -> Iterator[str]:
+    """Yield the options by which a run differs from what is usual: budget, sampler and jitter."""
+    training = config.training
+    for unit in BUDGET_UNITS:
+        given = getattr(training, unit)
+        if given is not None and given != getattr(usual.training, unit):
+            yield f"--{unit} {given:g}"
+    if config.sampler and usual.sampler and config.sampler.name != usual.sampler.name:
+        yield f"--sampler {config.sampler.name}"
+    if (training.jitter or 0.0) != (usual.training.jitter or 0.0):
+        yield f"--set training.jitter={training.jitter or 0:g}"
 
 
 def shrink(source: Path, target: Path) -> None:

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import genlab
-from collect import origin
+from collect import command, origin
 from genlab.config import parameters
 from genlab.figures.images import png_bytes, tile
 
 COMPARISON = Path(__file__).parent / "results" / "degradations-compared"
 _SHOWN = 60
 _ENOUGH = 2048  # samples, for a Fréchet distance that counts
-_SAME = ("degradation", "parameters of the degradation", "loss", "prediction", "sampler",
-         "sampling_steps", "seed")  # fmt: skip
+_SAME = ("degradation", "parameters of the degradation", "loss", "prediction", "jitter",
+         "sampler", "sampling_steps", "seed")  # fmt: skip
 
 
 def main() -> None:
@@ -57,6 +57,7 @@ def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
     usual = {
         p.name: p.default for p in parameters(genlab.registry("degradation").get(degradation.name))
     }
+    made = command(run.config.model_copy(update={"experiment": None}))
     changed = {key: value for key, value in degradation.params.items() if value != usual[key]}
     assert run.config.sampler is not None  # and walked back
     own = (run.config.sampler.name, run.metrics["sampling_steps"])
@@ -80,6 +81,7 @@ def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
             "parameters of the degradation": changed,
             "loss": training.loss,
             "prediction": training.prediction,
+            "jitter": training.jitter or 0.0,
             "sampler": sampler,
             "sampling_steps": steps,
             "frechet": round(record["value"], 3),
@@ -95,8 +97,7 @@ def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
             "features": record["features"],
             **origin(run),
             "commands": [
-                f"genlab run --degradation {degradation.name} --backbone unet --dataset mnist "
-                f"--steps {run.metrics['steps']} --seed {run.config.seed}{settings} --out RUN",
+                f"{made}{settings} --out RUN",
                 "genlab evaluate RUN --metric frechet --metric judge-confidence "
                 f"--metric class-histogram -n {record['n']} {walk}",
             ],
@@ -104,7 +105,7 @@ def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
 
 
 def _identity(row: Mapping[str, Any]) -> tuple[str, ...]:
-    blank = {"parameters of the degradation": {}, "prediction": None}
+    blank = {"parameters of the degradation": {}, "prediction": None, "jitter": 0.0}
     return tuple(json.dumps(row.get(key, blank.get(key))) for key in _SAME)
 
 

@@ -20,6 +20,7 @@ from genlab.figures.images import tile, to_uint8
 from genlab.figures.loss import loss, running_median
 from genlab.figures.panels import PAD, enlargement, spread, time_labels
 from genlab.figures.progressive import progressive
+from genlab.figures.quality import over_steps
 from genlab.figures.samples import samples
 from genlab.protocols import DataSpec
 
@@ -307,3 +308,16 @@ def test_the_running_median_ignores_spikes_and_follows_the_start() -> None:
     smooth = running_median(spiked)
     np.testing.assert_allclose(smooth[:30], values[:30])
     np.testing.assert_allclose(smooth[50:], 1.0)
+
+
+def test_steps_compares_numbers_of_one_size_of_sample() -> None:
+    """Four of 2,048 samples make the line, and the one of 5,000 is no fifth point of it."""
+    many = [
+        {"name": "frechet", "value": 9.0 / steps, "floor": 0.1, "n": 2048, "sampler": "ddim",
+         "sampling_steps": steps}
+        for steps in (5, 10, 20, 50)
+    ]  # fmt: skip
+    odd = [{**many[-1], "value": 8.0, "n": 5000}, {**many[0], "n": 1000, "sampling_steps": None}]
+    [ax] = [ax for ax in over_steps([*odd, *many]).axes if ax.axison]
+    [line] = [line for line in ax.lines if line.get_marker() == "o"]
+    assert line.get_xydata().tolist() == [[r["sampling_steps"], r["value"]] for r in many]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,8 +55,10 @@ def over_steps(records: Sequence[Mapping[str, Any]]) -> Figure:
 
     Args:
         records: Measured numbers, each with ``name``, ``value``, ``floor``, ``sampler`` and
-            ``sampling_steps``. Numbers that were not measured at several counts of steps are left out.
+            ``sampling_steps``. Numbers that were not measured at several counts of steps are left out, and
+            so is what was measured in another number of samples than most.
     """
+    records = _of_one_size(records)
     names = walked(records)
     if not names:
         raise RequestError(
@@ -103,6 +106,16 @@ def _panels(floors: Mapping[str, float | None], *, high: float) -> tuple[Figure,
         axes[i].set_axis_off()
         axes[i - across].tick_params(labelbottom=True)
     return figure, axes[: len(floors)]
+
+
+def _of_one_size(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the records of walks in as many samples as most of each number have."""
+    sizes: dict[str, Counter[Any]] = {}
+    for record in records:
+        if record.get("sampling_steps"):
+            sizes.setdefault(record["name"], Counter())[record.get("n")] += 1
+    usual = {name: found.most_common(1)[0][0] for name, found in sizes.items()}
+    return [r for r in records if r.get("sampling_steps") and r.get("n") == usual[r["name"]]]
 
 
 def walked(records: Sequence[Mapping[str, Any]]) -> list[str]:
