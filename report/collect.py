@@ -110,23 +110,21 @@ def index(results: Path) -> str:
 
 def command(config: RunConfig) -> str:
     """Return the command that makes a run like this one: what it is, and what is not usual about it."""
-    roles = {
-        role: component
-        for role in ("degradation", "backbone", "density", "dataset")
-        if (component := getattr(config, role)) is not None
-    }
     if config.experiment:
-        tables = experiment_tables(config.experiment)
-        parts = ["genlab run", config.experiment]
+        parts, tables = [config.experiment], experiment_tables(config.experiment)
+        tables.pop("sweep", None)
     else:
-        tables = {role: component.flat() for role, component in roles.items()}
-        parts = ["genlab run", *(f"--{role} {c.name}" for role, c in roles.items())]
-    tables.pop("sweep", None)
+        parts, tables = [], {}
+        for role in ("degradation", "backbone", "density", "dataset"):
+            if (component := getattr(config, role)) is not None:
+                parts.append(f"--{role} {component.name}")
+                tables[role] = component.flat()
     usual, _ = resolve(tables)
-    return " ".join([*parts, *unusual(config, usual), f"--seed {config.seed}", "--data DIR"])
+    given = [*parts, *_unusual(config, usual), f"--seed {config.seed}"]
+    return " ".join(["genlab run", *given, "--data DIR"])
 
 
-def unusual(config: RunConfig, usual: RunConfig) -> Iterator[str]:
+def _unusual(config: RunConfig, usual: RunConfig) -> Iterator[str]:
     """Yield the options by which a run differs from what is usual: budget, sampler and jitter."""
     training = config.training
     for unit in BUDGET_UNITS:

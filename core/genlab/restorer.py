@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from genlab.errors import RequestError
 from genlab.protocols import Backbone, Degradation, DiagonalDegradation
 
-__all__ = ["Prediction", "Restorer"]
+__all__ = ["Prediction", "Restorer", "jittered"]
 
 Prediction = Literal["x0", "eps", "v"]
 """What a network predicts."""
@@ -115,6 +115,20 @@ class Restorer(nn.Module):
     @property
     def _diagonal(self) -> DiagonalDegradation:
         return cast(DiagonalDegradation, self.degradation)
+
+
+def jittered(x_t: Tensor, deviation: float, generator: torch.Generator) -> Tensor:
+    """Return degraded data ``(B, *shape)`` under the noise that a restorer sees, in training and after it.
+
+    Args:
+        x_t: Degraded data.
+        deviation: Deviation of the noise; with 0 nothing is drawn.
+        generator: Source of the noise, on the device of the data.
+    """
+    if not deviation:
+        return x_t
+    noise = torch.randn(x_t.shape, generator=generator, device=x_t.device, dtype=x_t.dtype)
+    return x_t + deviation * noise
 
 
 def _check(prediction: Prediction, degradation: Degradation) -> None:

@@ -67,14 +67,14 @@ def over_steps(records: Sequence[Mapping[str, Any]]) -> Figure:
         )
     floors = {r["name"]: r.get("floor") for r in reversed(records)}
     figure, axes = _panels({name: floors[name] for name in names}, high=1.9)
-    every = sorted({r["sampling_steps"] for r in records if r.get("sampling_steps")})
+    every = sorted({r["sampling_steps"] for r in records})
     samplers = sorted({r["sampler"] for r in records if r.get("sampler")})
     for ax, name in zip(axes, names, strict=True):
         for k, sampler in enumerate(samplers):
             points = sorted(
                 (r["sampling_steps"], r["value"])
                 for r in records
-                if r["name"] == name and r.get("sampler") == sampler and r.get("sampling_steps")
+                if r["name"] == name and r.get("sampler") == sampler
             )
             steps, values = [p[0] for p in points], [p[1] for p in points]
             ax.plot(steps, values, "o-", color=PALETTE[k % len(PALETTE)], ms=3, label=sampler)

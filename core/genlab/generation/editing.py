@@ -11,6 +11,7 @@ from genlab.errors import RequestError
 from genlab.generation.interpolation import Way, between
 from genlab.generation.model import DensityModel, DiffusionModel, end_of, in_range
 from genlab.protocols import DataSpec, Degradation, Flow, Sampler
+from genlab.restorer import jittered
 
 __all__ = ["check_time", "decoded_mean", "mixed_latents", "mixed_states", "restored"]
 
@@ -51,7 +52,7 @@ def restored(
     if sampler is None:
         times = torch.full((len(x_t),), t, device=model.device)
         with torch.no_grad():
-            return model.estimates(y)(model.jittered(x_t, generator), times).cpu()
+            return model.estimates(y)(jittered(x_t, model.jitter, generator), times).cpu()
     walked = model.walk_from(
         x_t, z, generator=generator, start=t, steps=steps, sampler=sampler, y=y
     )

@@ -13,7 +13,7 @@ from genlab.generation.guidance import Guided
 from genlab.generation.prior import Prior
 from genlab.generation.walk import Bounded, Step, walk
 from genlab.protocols import DataSpec, Density, Sampler
-from genlab.restorer import Restorer
+from genlab.restorer import Restorer, jittered
 
 __all__ = ["DensityModel", "DiffusionModel", "Model"]
 
@@ -103,18 +103,6 @@ class DiffusionModel(Model):
         limit = 1.0 if self.spec.kind == "image" else None
         return Bounded(guided, self.restorer.degradation, limit, y)
 
-    def jittered(self, x_t: Tensor, generator: torch.Generator) -> Tensor:
-        """Return degraded data ``(B, *shape)`` under the noise that the restorer was trained under.
-
-        Args:
-            x_t: Degraded data.
-            generator: Source of the noise, on the device of the data.
-        """
-        if not self.jitter:
-            return x_t
-        noise = torch.randn(x_t.shape, generator=generator, device=x_t.device, dtype=x_t.dtype)
-        return x_t + self.jitter * noise
-
     def walk(
         self,
         n: int,
@@ -146,15 +134,11 @@ class DiffusionModel(Model):
         guidance: float | None = None,
     ) -> Iterator[Step]:
         """Walk back from given states ``(B, *shape)`` at the time ``start``."""
-        last = None
-        for step in walk(
-            self.estimates(y, guidance), sampler or self.sampler, self.jittered(x_t, generator), z,
-            steps or self.steps, generator=generator, start=start,
-        ):  # fmt: skip
-            if step.t == 0 and self.jitter and last is not None:
-                step = Step(0.0, last.x_0, last.x_0)
-            last = step
-            yield step
+        yield from walk(
+            self.estimates(y, guidance), sampler or self.sampler,
+            jittered(x_t, self.jitter, generator), z, steps or self.steps,
+            generator=generator, start=start, end_at_estimate=self.jitter > 0,
+        )  # fmt: skip
 
     def sample(
         self,

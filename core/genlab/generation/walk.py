@@ -81,6 +81,7 @@ def walk(
     *,
     generator: torch.Generator,
     start: float = 1.0,
+    end_at_estimate: bool = False,
 ) -> Iterator[Step]:
     """Walk back and hand out every state.
 
@@ -92,16 +93,20 @@ def walk(
         steps: Number of steps.
         generator: Source of the walk's randomness, on the device of ``x_t``.
         start: The time of ``x_t``; the grid of times is scaled to it.
+        end_at_estimate: End with the last estimate of the clean data, not with the last state.
 
     Yields:
         The state before every step, and at last the clean data at t = 0.
     """
     times = sampler.grid(steps, restorer.degradation).to(x_t.device) * start
+    x_0 = x_t
     state = sampler.init(restorer, x_t, times[0].expand(len(x_t)), z, generator=generator)
     for t, s in pairwise(times):
         listening = _Listening(restorer)
         batch = (t.expand(len(x_t)), s.expand(len(x_t)))
         x_s, state = sampler.step(listening, x_t, *batch, state)
-        yield Step(float(t), x_t, x_s if listening.first is None else listening.first)
+        x_0 = x_s if listening.first is None else listening.first
+        yield Step(float(t), x_t, x_0)
         x_t = x_s
-    yield Step(0.0, x_t, x_t)
+    end = x_0 if end_at_estimate else x_t
+    yield Step(0.0, end, end)

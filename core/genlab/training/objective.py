@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genlab.protocols import DataSpec
 from genlab.protocols.dataset import dequantise
-from genlab.restorer import Restorer
+from genlab.restorer import Restorer, jittered
 
 __all__ = ["DiffusionObjective", "LikelihoodObjective", "Objective"]
 
@@ -102,9 +102,7 @@ class DiffusionObjective(Objective):
         t = self.times(len(x), generator=generator)
         z = self.restorer.degradation.draw(x, generator=generator)
         x_t = self.restorer.degradation.degrade(x, t, z)
-        if self.jitter:
-            noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-            x_t = x_t + self.jitter * noise
+        x_t = jittered(x_t, self.jitter, generator)
         target = self.restorer.target(x, x_t, t, z)
         if y is not None and self.label_dropout is not None:
             hidden = torch.rand(len(y), generator=generator, device=y.device) < self.label_dropout
