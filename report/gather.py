@@ -56,7 +56,8 @@ def gather(runs: Path, results: Path, asked: dict[str, Any]) -> None:
         if path.parent == runs:
             print(collect(run, results / path.name, None))
             continue
-        add(run, results / path.parent.name)
+        series = path.parent.name
+        add(run, results / asked.get("rows", {}).get(series, series))
         _restored(path, results)
     for series, names in asked.get("shown", {}).items():
         _drawn_together(runs, found, results, series, names)

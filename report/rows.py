@@ -38,13 +38,16 @@ def add(run: genlab.Run, folder: Path) -> None:
     found = list(rows(run))
     if not found:
         return
+    best = min(found, key=lambda row: float(row["frechet"]))
+    picture = folder / _picture(best)
+    if picture.is_file() and all(row in table["rows"] for row in found):
+        return  # it was added before
     new = {_identity(row) for row in found}
     kept = [row for row in table["rows"] if _identity(row) not in new]
     table["rows"] = sorted(kept + found, key=lambda row: float(row["frechet"]))
-    best = min(found, key=lambda row: float(row["frechet"]))
     x = run.sample(_SHOWN, sampler=best["sampler"], steps=best["sampling_steps"], seed=1)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / _picture(best)).write_bytes(png_bytes(tile(x, columns=15)))
+    picture.write_bytes(png_bytes(tile(x, columns=15)))
     file.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
     print(f"{run.path}: {best['frechet']:.3f} ({best['sampler']}, {best['sampling_steps']} steps)")
 

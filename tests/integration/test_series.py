@@ -16,7 +16,7 @@ from genlab.runs.series import BUDGETS, carry_out, experiment_tables, members
 NEEDED = {
     "ddpm-swiss-roll", "ddpm-8-gaussians", "ddpm-25-gaussians", "ddpm-mnist", "ddpm-mnist-b",
     "cold-blur-mnist", "cold-pixelate-mnist", "cold-mask-mnist", "custom-ink-mnist",
-    "degradations-compared", "realnvp-moons", "realnvp-circles", "realnvp-pinwheel",
+    "degradations-compared", "hot-against-cold", "realnvp-moons", "realnvp-circles", "realnvp-pinwheel",
     "realnvp-moons-classify", "realnvp-circles-classify", "realnvp-pinwheel-classify",
     "realnvp-mnist", "realnvp-cifar10",
 }  # fmt: skip

@@ -17,24 +17,27 @@ WALK = "--metric frechet --metric judge-confidence --metric class-histogram --sa
 ASKED: dict[str, Any] = {
     "more": [
         {
-            "runs": ["compared/blur", "compared/ink"],
+            "runs": ["compared/blur", "compared/ink", "again/blur-1"],
             "commands": [f"evaluate RUN -n 2048 {WALK} --steps 2", "restore RUN -n 9 --steps 2"],
         }
     ],
+    "rows": {"again": "compared"},
     "shown": {"compared": ["blur", "fade"], "other": ["blur"]},
 }
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as `genlab reproduce` leaves it: a run, two of a series, and one that was stopped."""
+    """A folder as `genlab reproduce` leaves it: a run, two series, and one that was stopped."""
     folder = tmp_path_factory.mktemp("laptop")
     tiny = {"sampling": {"count": 8, "steps": 2}, "training": {"batch": 32}}
     genlab.run(dataset="moons", steps=2, set=tiny, out=folder / "points")
-    for name, degradation in {"blur": "blur", "fade": "pixelate"}.items():
+    for name, degradation, seed in (
+        ("compared/blur", "blur", 0), ("compared/fade", "pixelate", 0), ("again/blur-1", "blur", 1),
+    ):  # fmt: skip
         genlab.run(
             degradation=degradation, backbone={"name": "unet", "channels": [8]}, prior="normal",
-            steps=2, set=tiny, out=folder / "compared" / name,
+            steps=2, seed=seed, set=tiny, out=folder / name,
         )  # fmt: skip
     (folder / "compared" / "ink").mkdir()
     (folder / "compared" / "ink" / "run.toml").touch()
@@ -49,10 +52,16 @@ def test_runs_become_results(runs: Path, tmp_path: Path) -> None:
     results = Results(tmp_path)
     assert str(results.fact("points", "steps")) == "2"
     assert results.has("points", "samples")
+    walked = [
+        record["value"]
+        for seed in ("compared/blur", "again/blur-1")
+        for record in genlab.open_run(runs / seed).metrics["metrics"]
+        if record["name"] == "frechet" and record.get("sampler") == "naive"
+    ]
     measured = results.value("compared/blur", "frechet", steps=2)
-    records = genlab.open_run(runs / "compared" / "blur").metrics["metrics"]
-    walked = [r for r in records if r["name"] == "frechet" and r.get("sampler") == "naive"]
-    assert measured == pytest.approx(walked[0]["value"], abs=1e-3)
+    assert len(walked) == 2
+    assert measured == pytest.approx(sum(walked) / 2, abs=1e-3)
+    assert results.has("compared", "blur-seed-1")
     assert results.value("restoration-blur", "ssim", method="cold") == pytest.approx(
         json.loads((runs / "compared/blur/restored/restoration.json").read_text())[-1]["ssim"]
     )
@@ -69,7 +78,8 @@ def test_nothing_is_asked_twice(
     gather.gather(runs, tmp_path, ASKED)
     given: list[str] = []
     monkeypatch.setattr(gather, "_genlab", lambda words: given.append(words[0]))
-    gather.gather(runs, tmp_path, {"more": ASKED["more"]})
+    monkeypatch.setattr(genlab.Run, "sample", lambda *_, **__: given.append("sample"))
+    gather.gather(runs, tmp_path, {key: ASKED[key] for key in ("more", "rows")})
     assert given == []
     assert not (runs / "compared" / "ink" / "asked.txt").exists()
 
@@ -98,5 +108,6 @@ def test_what_is_asked_names_experiments() -> None:
     asked = tomllib.loads((REPORT / "gather.toml").read_text("utf-8"))
     known = {str(member.path) for member in members([], Path())}
     named = {name for more in asked["more"] for name in more["runs"]}
+    assert {str(Path(name).parent) for name in known} >= {*asked["rows"], *asked["rows"].values()}
     named |= {f"{series}/{name}" for series, names in asked["shown"].items() for name in names}
     assert named <= known
