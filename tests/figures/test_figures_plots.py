@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -321,3 +322,16 @@ def test_steps_compares_numbers_of_one_size_of_sample() -> None:
     [ax] = [ax for ax in over_steps([*odd, *many]).axes if ax.axison]
     [line] = [line for line in ax.lines if line.get_marker() == "o"]
     assert line.get_xydata().tolist() == [[r["sampling_steps"], r["value"]] for r in many]
+
+
+def test_steps_leaves_out_what_is_the_same_for_every_walk() -> None:
+    def measured(name: str, *values: float) -> list[dict[str, Any]]:
+        return [
+            {"name": name, "value": value, "n": 2048, "sampler": "ddim", "sampling_steps": steps}
+            for steps, value in zip((5, 10), values, strict=True)
+        ]
+
+    alike = measured("classes", 10.0, 10.0)
+    both = over_steps([*measured("frechet", 2.0, 1.0), *alike])
+    assert [ax.get_title() for ax in both.axes if ax.axison] == ["frechet"]
+    assert [ax.get_title() for ax in over_steps(alike).axes if ax.axison] == ["classes"]

@@ -55,8 +55,8 @@ def over_steps(records: Sequence[Mapping[str, Any]]) -> Figure:
 
     Args:
         records: Measured numbers, each with ``name``, ``value``, ``floor``, ``sampler`` and
-            ``sampling_steps``. Numbers that were not measured at several counts of steps are left out, and
-            so is what was measured in another number of samples than most.
+            ``sampling_steps``. Numbers that were not measured at several counts of steps are left out,
+            those that are the same for all, and what was measured in another number of samples than most.
     """
     records = _of_one_size(records)
     names = walked(records)
@@ -119,12 +119,18 @@ def _of_one_size(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]
 
 
 def walked(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the names of the numbers that were measured at several counts of steps."""
-    seen: dict[str, set[int]] = {}
+    """Return the names of the numbers that were measured at several counts of steps.
+
+    Where some differ, those that do not are left out.
+    """
+    steps: dict[str, set[int]] = {}
+    values: dict[str, set[float]] = {}
     for record in records:
         if record.get("sampler") and record.get("sampling_steps"):
-            seen.setdefault(record["name"], set()).add(record["sampling_steps"])
-    return [name for name, steps in seen.items() if len(steps) > 1]
+            steps.setdefault(record["name"], set()).add(record["sampling_steps"])
+            values.setdefault(record["name"], set()).add(record["value"])
+    several = [name for name, found in steps.items() if len(found) > 1]
+    return [name for name in several if len(values[name]) > 1] or several
 
 
 @style()
