@@ -63,6 +63,9 @@ def test_defaults_follow_data_and_degradation() -> None:
     jitters = [run.training.jitter for run in (blur, points, mask)]
     assert jitters == [0.04, 0.0, 0.0]
     assert resolve({"degradation": "ink"})[0].sampler.name == "cold"
+    gravity = {"degradation": "gravity"}
+    assert resolve(gravity)[0].training.loss == "l2"  # a tag of its own
+    assert resolve(gravity | {"training": {"loss": "l1"}})[0].training.loss == "l1"
     mix, _ = resolve({"degradation": "mix"})
     assert (mix.prior.name, mix.training.loss, mix.training.terminal) == ("empirical", "l2", 0.0)
     flow, _ = resolve({"density": "gmm"})

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
@@ -52,6 +52,8 @@ class DegradationTags:
         data: The kinds of data that can be degraded.
         prior: Name of the density that is a good prior of the degraded state; None: the usual one.
         sampler: Name of the sampler that is a good partner; None: the usual one.
+        loss: The loss that suits, ``"l2"`` where what is left at t = 1 may have been many things, since
+            the mean of them keeps what the median drops; None: the usual one.
     """
 
     gaussian: bool = False
@@ -64,6 +66,7 @@ class DegradationTags:
     data: frozenset[Kind] = field(default_factory=lambda: frozenset[Kind]({"image"}))
     prior: str | None = None
     sampler: str | None = None
+    loss: Literal["l1", "l2"] | None = None
 
     def __post_init__(self) -> None:
         """Count what is Gaussian as diagonal."""
