@@ -125,7 +125,7 @@ def command(config: RunConfig) -> str:
 
 
 def _unusual(config: RunConfig, usual: RunConfig) -> Iterator[str]:
-    """Yield the options by which a run differs from what is usual: budget, sampler and jitter."""
+    """Yield the options by which a run differs from what is usual: budget, sampler, loss and jitter."""
     training = config.training
     for unit in BUDGET_UNITS:
         given = getattr(training, unit)
@@ -133,6 +133,8 @@ def _unusual(config: RunConfig, usual: RunConfig) -> Iterator[str]:
             yield f"--{unit} {given:g}"
     if config.sampler and usual.sampler and config.sampler.name != usual.sampler.name:
         yield f"--sampler {config.sampler.name}"
+    if training.loss != usual.training.loss:
+        yield f"--set training.loss={training.loss}"
     if (training.jitter or 0.0) != (usual.training.jitter or 0.0):
         yield f"--set training.jitter={training.jitter or 0:g}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,6 +97,25 @@ def test_what_is_missing_is_an_error_but_in_a_draft(asked: str, said: str, folde
     results = Results(folder, draft=True)
     made(f"<< {asked} >>", folder, results)
     assert [what for what in results.missing if said in what] == results.missing != []
+
+
+@pytest.mark.parametrize(
+    ("asked", "options"),
+    [
+        ({}, ""),
+        ({"training": {"loss": "l1", "jitter": 0.04}}, ""),
+        ({"training": {"loss": "l2"}}, " --set training.loss=l2"),
+        ({"training": {"steps": 7, "jitter": 0.0}}, " --steps 7 --set training.jitter=0"),
+        ({"sampler": "cold", "seed": 3}, " --sampler cold"),
+    ],
+)
+def test_a_command_says_what_is_unusual(asked: dict[str, Any], options: str) -> None:
+    from collect import command
+    from genlab.runs.assembly import resolve
+
+    config, _ = resolve({"degradation": "blur", **asked})
+    made = "genlab run --degradation blur --backbone unet --dataset digits"
+    assert command(config) == f"{made}{options} --seed {asked.get('seed', 0)} --data DIR"
 
 
 def test_a_missing_number_prints_as_such(folder: Path) -> None:
