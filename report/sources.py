@@ -66,6 +66,7 @@ class Compared:
         steps: Steps of the walk.
         seeds: How many seeds there are.
         numbers: The columns.
+        extremes: The smallest and the largest Fréchet distance of the seeds.
     """
 
     label: str
@@ -75,6 +76,7 @@ class Compared:
     steps: str
     seeds: int
     numbers: Mapping[str, Number]
+    extremes: tuple[Number, Number]
 
 
 @dataclass
@@ -236,9 +238,13 @@ class Results:
                 for column in _COLUMNS
             }
             label = f"{name}, {unusual}" if unusual else name
+            distances = [_rounded(r["frechet"], _PLACES["frechet"]) for r in group]
             lines.append(
-                Compared(label, name, not unusual, sampler, f"{steps}", len(group), numbers)
-            )
+                Compared(
+                    label, name, not unusual, sampler, f"{steps}", len(group), numbers,
+                    (min(distances), max(distances)),
+                )
+            )  # fmt: skip
         return sorted(lines, key=lambda line: line.numbers["frechet"])
 
     def measured(self, degradations: Sequence[str]) -> list[str]:

@@ -64,6 +64,7 @@ def test_no_number_is_typed_by_hand() -> None:
             "noisy < blur < noisy, loss l1",
         ),
         ('compared(["blur"])[1].numbers.frechet', "2.50 (2.00–3.00)"),
+        ('compared(["blur"])[1].extremes | join(" to ")', "2.00 to 3.00"),
         ('check(value("run", "frechet") < 4, "small")', ""),
     ],
 )
