@@ -159,7 +159,8 @@ class TrainingConfig(_Strict):
         description="what the network predicts; None: v for Gaussian noise in any basis, else x0",
     )
     loss: Literal["l1", "l2"] | None = Field(
-        None, description="None: by the degradation; l2 where noise is added, mostly l1 elsewhere"
+        None,
+        description="None: by the degradation, mostly l2 where something random is drawn and l1 elsewhere",
     )
     terminal: float | None = Field(
         None, ge=0, le=1, description="share of a batch drawn near t = 1; None: by the degradation"

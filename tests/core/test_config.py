@@ -59,7 +59,7 @@ def test_defaults_follow_data_and_degradation() -> None:
     assert (blur.backbone.name, blur.sampler.name, blur.prior.name) == ("unet", "naive", "gmm")
     assert (blur.training.loss, blur.training.prediction) == ("l1", "x0")
     mask, _ = resolve({"degradation": "mask-dropout"})
-    assert (mask.training.loss, mask.training.terminal) == ("l1", 0.25)
+    assert (mask.training.loss, mask.training.terminal) == ("l2", 0.25)
     jitters = [run.training.jitter for run in (blur, points, mask)]
     assert jitters == [0.04, 0.0, 0.0]
     assert resolve({"degradation": "ink"})[0].sampler.name == "cold"

@@ -2,8 +2,6 @@ r"""Mask: a box grows from a random centre."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from pydantic import PositiveInt
 from torch import Tensor
@@ -23,8 +21,7 @@ class MaskBox(Covering):
     sides of the image together, at t = 1; pixels on its border are covered in part, so that it grows
     without steps.
 
-    P and what is left at t = 1 are those of :class:`~genlab_plugins.degradations.covering.Covering`. The hole
-    hides many digits that may have been, of which the l2 loss learns the mean.
+    P and what is left at t = 1 are those of :class:`~genlab_plugins.degradations.covering.Covering`.
 
     Source: Bansal et al. 2022 (arXiv:2208.09392) for masks as degradations; box-shaped holes after
     Pathak et al. 2016 (arXiv:1604.07379).
@@ -32,8 +29,6 @@ class MaskBox(Covering):
     Args:
         carry: Side of the coarse image that is left, at most half of the image's.
     """
-
-    tags = replace(Covering.tags, loss="l2")
 
     def __init__(self, *, carry: PositiveInt = 4) -> None:
         self.carry = carry
