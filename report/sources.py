@@ -165,9 +165,10 @@ class Results:
         name, _, degradation = source.partition("/")
         if not degradation:
             return str(self.fact(source, "command"))
-        for row in self._records(name, "rows", lenient=True):
-            if row["degradation"] == degradation and row.get("commands"):
-                return str(row["commands"][0])
+        rows = self._records(name, "rows", lenient=True)
+        found = [r for r in rows if r["degradation"] == degradation and r.get("commands")]
+        if found:
+            return str(min(found, key=lambda r: int(r["seed"]))["commands"][0])
         return str(self._lacks(f"{source}: there is no command"))
 
     def figure(self, source: str, name: str) -> str | None:
