@@ -108,9 +108,8 @@ def resolve(tables: Mapping[str, Any]) -> tuple[RunConfig, Dataset]:
         drawn = ("gaussian", "diagonal", "additive", "stochastic")
         by_tag = defaults()[next((k for k in drawn if getattr(tags, k)), "deterministic")]
         base["sampler"] = tags.sampler or by_tag["sampler"]
-        base["training"] |= {k: by_tag[k] for k in ("prediction", "loss", "terminal", "jitter")}
-        if tags.loss:
-            base["training"]["loss"] = tags.loss
+        base["training"] |= {k: by_tag[k] for k in ("prediction", "terminal", "jitter")}
+        base["training"]["loss"] = tags.loss or by_tag["loss"]
     asked = given.get("training", {})
     if isinstance(asked, Mapping):
         base["training"] = merge_training(base["training"], asked)
