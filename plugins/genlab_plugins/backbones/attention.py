@@ -10,12 +10,12 @@ __all__ = ["attend"]
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    r"""Return what the queries gather.
+    r"""Return scaled dot-product attention.
 
     .. math:: \operatorname{softmax}(q k^T / \sqrt{d}) \, v
 
-    In bf16 on the CPU it is computed in float32: the backward pass of PyTorch's bf16 kernel takes there
-    about five times as long.
+    In bf16 on the CPU it is computed in float32, since the backward pass of PyTorch's bf16 kernel takes
+    about five times as long there.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), eq. 1.
 

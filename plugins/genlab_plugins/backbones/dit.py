@@ -1,4 +1,4 @@
-r"""A transformer for images, whose layers are steered by time and class."""
+r"""A transformer for images, whose layers are conditioned on time and class."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from genlab import Backbone, BackboneTags, DataSpec, RequestError
 from genlab_plugins.backbones.attention import attend
 from genlab_plugins.backbones.embedding import Condition
+from genlab_plugins.backbones.kinds import require_images
 
 __all__ = ["DiT"]
 
@@ -55,11 +56,7 @@ class DiT(Backbone):
         ratio: PositiveFloat = 4.0,
     ) -> None:
         super().__init__()
-        if len(spec.shape) != 3:
-            raise RequestError(
-                f"the backbone 'dit' needs images; this data has the shape {spec.shape}. The backbone "
-                f"'mlp' fits vectors"
-            )
+        require_images(spec, "dit")
         if width % math.lcm(4, heads):
             raise RequestError(
                 f"backbone.width = {width}: with {heads} heads it must be a multiple of "
@@ -110,8 +107,8 @@ class _Block(nn.Module):
 
     def forward(self, h: Tensor, c: Tensor) -> Tensor:
         beta_1, gamma_1, alpha_1, beta_2, gamma_2, alpha_2 = self.condition(c).chunk(6, dim=-1)
-        h = torch.addcmul(h, alpha_1, self.attention(_steered(self.norm(h), gamma_1, beta_1)))
-        return torch.addcmul(h, alpha_2, self.mlp(_steered(self.norm(h), gamma_2, beta_2)))
+        h = torch.addcmul(h, alpha_1, self.attention(_modulated(self.norm(h), gamma_1, beta_1)))
+        return torch.addcmul(h, alpha_2, self.mlp(_modulated(self.norm(h), gamma_2, beta_2)))
 
 
 class _Attention(nn.Module):
@@ -141,11 +138,11 @@ class _Last(nn.Module):
 
     def forward(self, h: Tensor, c: Tensor) -> Tensor:
         beta, gamma = self.condition(c).chunk(2, dim=-1)
-        out: Tensor = self.out(_steered(self.norm(h), gamma, beta))
+        out: Tensor = self.out(_modulated(self.norm(h), gamma, beta))
         return out
 
 
-def _steered(h: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+def _modulated(h: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
     return torch.addcmul(beta, h, 1 + gamma)
 
 

@@ -1,11 +1,14 @@
-"""A residual multilayer perceptron for vectors."""
+"""A residual multilayer perceptron."""
 
 from __future__ import annotations
+
+import math
+from typing import get_args
 
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from genlab import Backbone, BackboneTags, DataSpec
+from genlab import Backbone, BackboneTags, DataSpec, Kind
 from genlab_plugins.backbones.embedding import Condition
 
 __all__ = ["MLP"]
@@ -17,18 +20,16 @@ class MLP(Backbone):
     .. math:: h \leftarrow h + W_2 \operatorname{SiLU}(W_1 \operatorname{LN}(h) + W_c c(t, y))
 
     Args:
-        spec: The data; images are treated as flat vectors.
+        spec: The data, of any kind: what is no vector is flattened.
         width: Features of every layer.
         depth: Number of residual blocks.
     """
 
-    tags = BackboneTags(data=frozenset({"vector", "image"}))
+    tags = BackboneTags(data=frozenset(get_args(Kind)))
 
     def __init__(self, spec: DataSpec, *, width: PositiveInt = 256, depth: PositiveInt = 4) -> None:
         super().__init__()
-        inputs = 1
-        for n in spec.shape:
-            inputs *= n
+        inputs = math.prod(spec.shape)
         self.condition = Condition(width, spec.classes)
         self.first = nn.Linear(inputs, width)
         self.blocks = nn.ModuleList(_Block(width) for _ in range(depth))

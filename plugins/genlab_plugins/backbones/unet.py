@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from genlab import Backbone, BackboneTags, DataSpec, RequestError
 from genlab_plugins.backbones.attention import attend
 from genlab_plugins.backbones.embedding import Condition
+from genlab_plugins.backbones.kinds import require_images
 
 __all__ = ["UNet"]
 
@@ -47,11 +48,7 @@ class UNet(Backbone):
         attention: bool = True,
     ) -> None:
         super().__init__()
-        if len(spec.shape) != 3 or min(spec.shape[1:]) < 4:
-            raise RequestError(
-                f"the backbone 'unet' needs images of at least 4x4 pixels; this data has the shape "
-                f"{spec.shape}. The backbone 'mlp' fits vectors"
-            )
+        require_images(spec, "unet", smallest=4)
         if not channels or any(c % _GROUP for c in channels):
             raise RequestError(
                 f"backbone.channels = {list(channels)}: every entry must be a multiple of {_GROUP}"

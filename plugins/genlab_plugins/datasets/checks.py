@@ -1,16 +1,17 @@
-"""What may be asked of a data set: its splits, and the seeds of its random streams."""
+"""Checks that data sets share: of splits, and of the seeds of random streams."""
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Annotated, get_args
 
-from genlab import RequestError
-from genlab.errors import unknown
-from genlab.protocols import Split
+from pydantic import Field
 
-__all__ = ["checked_seed", "checked_split"]
+from genlab import Split, unknown
 
-_SEEDS = 2**31
+__all__ = ["Seed", "checked_split"]
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+"""A seed of 31 bits; torch's generator reads no more than 32, and the highest tells the splits apart."""
 
 
 def checked_split(split: Split) -> Split:
@@ -22,14 +23,3 @@ def checked_split(split: Split) -> Split:
     if split not in get_args(Split):
         raise unknown("split", str(split), get_args(Split))
     return split
-
-
-def checked_seed(seed: int) -> int:
-    """Return the seed.
-
-    Raises:
-        RequestError: It is negative, or has more than 31 bits.
-    """
-    if not 0 <= seed < _SEEDS:
-        raise RequestError(f"seed is {seed}; a data set takes a seed from 0 to {_SEEDS - 1}")
-    return seed

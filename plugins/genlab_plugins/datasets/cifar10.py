@@ -6,8 +6,7 @@ from pathlib import Path
 
 import torchvision
 
-from genlab import Dataset, DataSpec, Examples, RequestError
-from genlab.protocols import Split
+from genlab import Dataset, DataSpec, Examples, RequestError, Split
 from genlab_plugins.datasets.checks import checked_split
 from genlab_plugins.datasets.image_files import ImageFiles
 from genlab_plugins.datasets.torchvision_sets import load_torchvision

@@ -10,6 +10,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from genlab import DataSpec
+from genlab_plugins.datasets.checks import Seed
 from genlab_plugins.datasets.curves import KnownPoints, gauss_legendre
 
 __all__ = ["Circles"]
@@ -44,7 +45,7 @@ class Circles(KnownPoints):
         noise: PositiveFloat = 0.06,
         train: PositiveInt = 50_000,
         test: PositiveInt = 10_000,
-        seed: int = 0,
+        seed: Seed = 0,
     ) -> None:
         self.noise = noise
         self.radii = torch.tensor([1.0, factor], dtype=torch.float64)

@@ -8,8 +8,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from genlab import Dataset, DataSpec, Examples
-from genlab.protocols import Split
+from genlab import Dataset, DataSpec, Examples, Split
 from genlab_plugins.datasets.checks import checked_split
 
 __all__ = ["Digits"]

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import torchvision
 
-from genlab import Dataset, DataSpec, Examples
-from genlab.protocols import Split
+from genlab import Dataset, DataSpec, Examples, Split
 from genlab_plugins.datasets.idx_files import load_idx
 
 __all__ = ["FashionMNIST"]

@@ -7,7 +7,8 @@ from typing import final
 import torch
 from pydantic import PositiveFloat, PositiveInt
 
-from genlab_plugins.datasets.mixture import Covariance, GaussianModes
+from genlab_plugins.datasets.checks import Seed
+from genlab_plugins.datasets.mixture import Covariance, GaussianModes, Weight
 
 __all__ = ["TwentyFiveGaussians"]
 
@@ -40,11 +41,11 @@ class TwentyFiveGaussians(GaussianModes):
         *,
         step: PositiveFloat = 2.0,
         sigma: PositiveFloat = 0.05,
-        weights: tuple[float, ...] | None = None,
+        weights: tuple[Weight, ...] | None = None,
         covariances: tuple[Covariance, ...] | None = None,
         train: PositiveInt = 50_000,
         test: PositiveInt = 10_000,
-        seed: int = 0,
+        seed: Seed = 0,
     ) -> None:
         line = step * torch.arange(-2.0, 3.0, dtype=torch.float64)
         super().__init__(

@@ -8,7 +8,8 @@ from typing import final
 import torch
 from pydantic import PositiveFloat, PositiveInt
 
-from genlab_plugins.datasets.mixture import Covariance, GaussianModes
+from genlab_plugins.datasets.checks import Seed
+from genlab_plugins.datasets.mixture import Covariance, GaussianModes, Weight
 
 __all__ = ["EightGaussians"]
 
@@ -42,11 +43,11 @@ class EightGaussians(GaussianModes):
         *,
         radius: PositiveFloat = 4.0,
         sigma: PositiveFloat = 0.5,
-        weights: tuple[float, ...] | None = None,
+        weights: tuple[Weight, ...] | None = None,
         covariances: tuple[Covariance, ...] | None = None,
         train: PositiveInt = 50_000,
         test: PositiveInt = 10_000,
-        seed: int = 0,
+        seed: Seed = 0,
     ) -> None:
         angle = math.pi / 4 * torch.arange(8, dtype=torch.float64)
         super().__init__(

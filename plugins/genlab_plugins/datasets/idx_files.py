@@ -18,8 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genlab import Examples
-from genlab.protocols import Split
+from genlab import Examples, Split
 from genlab_plugins.datasets.checks import checked_split
 from genlab_plugins.datasets.torchvision_sets import (
     constructed,

@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 from sklearn.model_selection import train_test_split
 
-from genlab import Dataset, DataSpec, Examples, RequestError
-from genlab.protocols import Split
-from genlab_plugins.datasets.checks import checked_seed, checked_split
+from genlab import Dataset, DataSpec, Examples, RequestError, Split
+from genlab_plugins.datasets.checks import Seed, checked_split
 from genlab_plugins.datasets.image_files import ImageFiles
 from genlab_plugins.datasets.image_listing import listed_splits
 
@@ -43,16 +42,15 @@ class ImageFolder(Dataset):
     def __init__(
         self,
         *,
-        path: str,
+        path: Path,
         size: PositiveInt | None = None,
         channels: Literal[1, 2, 3, 4] | None = None,
         test_share: Annotated[float, Field(gt=0, lt=1)] = 0.1,
         memory: PositiveFloat = 4.0,
-        seed: int = 0,
+        seed: Seed = 0,
     ) -> None:
-        self.path = Path(path)
+        self.path, self.seed = path, seed
         self.size, self.test_share, self.memory = size, test_share, memory
-        self.seed = checked_seed(seed)
         self._splits = self._split()
         files = self._splits["train"]
         c, h, w = files.shape

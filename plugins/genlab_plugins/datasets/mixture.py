@@ -7,17 +7,55 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Annotated, Any
 
 import torch
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from torch import Tensor
 
 from genlab import DataSpec, RequestError
 from genlab_plugins.datasets.curves import KnownPoints, gaussian_nodes
 
-__all__ = ["Covariance", "GaussianModes"]
+__all__ = ["Covariance", "GaussianModes", "Weight"]
 
-Covariance = float | tuple[float, float] | tuple[tuple[float, float], tuple[float, float]]
+
+def _of_known_form(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return check(value)
+    except ValidationError:
+        raise ValueError(
+            "a spread is a positive standard deviation, a pair of them, or a 2 x 2 covariance matrix"
+        ) from None
+
+
+def _definite(spread: _Spread) -> _Spread:
+    matrix = torch.tensor(spread, dtype=torch.float64)
+    if matrix.ndim < 2:
+        return spread
+    if not torch.allclose(matrix, matrix.T, rtol=1e-6, atol=0.0):
+        raise ValueError("a covariance matrix is symmetric")
+    eigenvalues = torch.linalg.eigvalsh(matrix)
+    if not eigenvalues[0] > 1e-12 * eigenvalues[1]:
+        values = ", ".join(f"{value:.3g}" for value in eigenvalues.tolist())
+        raise ValueError(f"a covariance matrix is positive definite (its eigenvalues are {values})")
+    return spread
+
+
+_Std = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Entry = Annotated[float, Field(allow_inf_nan=False)]
+_Spread = _Std | tuple[_Std, _Std] | tuple[tuple[_Entry, _Entry], tuple[_Entry, _Entry]]
+
+Covariance = Annotated[_Spread, WrapValidator(_of_known_form), AfterValidator(_definite)]
 """A mode's spread: one standard deviation, one for each axis, or a full covariance matrix."""
+
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""A mode's weight, in any unit."""
 
 _FINEST = 24
 """Most nodes per deviation of a wide mode, which must not miss the narrow modes that it covers."""
@@ -36,7 +74,7 @@ class GaussianModes(KnownPoints):
         seed: Seed of both splits.
 
     Raises:
-        RequestError: The weights or the covariances do not fit the modes.
+        RequestError: There are not as many weights or covariances as modes, or all weights are 0.
     """
 
     def __init__(
@@ -109,9 +147,6 @@ class GaussianModes(KnownPoints):
 def _checked_weights(weights: Sequence[float], modes: int) -> Tensor:
     if len(weights) != modes:
         raise RequestError(f"weights has {len(weights)} entries; it takes {modes}, one per mode")
-    wrong = [w for w in weights if not (math.isfinite(w) and w >= 0)]
-    if wrong:
-        raise RequestError(f"weights holds {wrong[0]}; a weight is finite and not negative")
     if not any(weights):
         raise RequestError("weights are all 0; at least one must be positive")
     w = torch.tensor(weights, dtype=torch.float64)
@@ -124,40 +159,11 @@ def _checked_covariances(spreads: Sequence[Covariance], modes: int) -> Tensor:
         raise RequestError(
             f"covariances has {len(spreads)} entries; it takes {modes}, one per mode"
         )
-    return torch.stack([_checked_covariance(spread, k) for k, spread in enumerate(spreads)])
+    return torch.stack([_matrix(spread) for spread in spreads])
 
 
-def _checked_covariance(spread: Covariance, mode: int) -> Tensor:
-    try:
-        given = torch.tensor(spread, dtype=torch.float64)
-    except (TypeError, ValueError):
-        given = torch.empty(0)
-    if given.shape in ((), (2,)):
-        return _from_stds(given, mode)
-    if given.shape != (2, 2):
-        raise RequestError(
-            f"covariances[{mode}] is {spread!r}; it takes a standard deviation, a pair of them, or a"
-            " 2 x 2 covariance matrix"
-        )
-    return _definite(given, mode)
-
-
-def _from_stds(stds: Tensor, mode: int) -> Tensor:
-    if not bool((stds.isfinite() & (stds > 0)).all()):
-        raise RequestError(
-            f"covariances[{mode}] is {stds.tolist()}; a standard deviation is finite and positive"
-        )
-    return torch.diag(stds.expand(2).square())
-
-
-def _definite(matrix: Tensor, mode: int) -> Tensor:
-    wrong = f"covariances[{mode}] is {matrix.tolist()}; a covariance matrix is "
-    if not bool(matrix.isfinite().all()):
-        raise RequestError(wrong + "finite")
-    if not torch.allclose(matrix, matrix.T, rtol=1e-6, atol=0.0):
-        raise RequestError(wrong + "symmetric")
-    eigenvalues = torch.linalg.eigvalsh(matrix)
-    if not eigenvalues[0] > 1e-12 * eigenvalues[1]:
-        values = ", ".join(f"{value:.3g}" for value in eigenvalues.tolist())
-        raise RequestError(wrong + f"positive definite (its eigenvalues are {values})")
-    return (matrix + matrix.T) / 2
+def _matrix(spread: Covariance) -> Tensor:
+    given = torch.tensor(spread, dtype=torch.float64)
+    if given.ndim < 2:
+        return torch.diag(given.expand(2).square())
+    return (given + given.T) / 2

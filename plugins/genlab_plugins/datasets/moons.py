@@ -10,6 +10,7 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
 from genlab import DataSpec
+from genlab_plugins.datasets.checks import Seed
 from genlab_plugins.datasets.curves import BlurredCurves, KnownPoints
 
 __all__ = ["Moons"]
@@ -39,7 +40,7 @@ class Moons(KnownPoints):
         noise: PositiveFloat = 0.06,
         train: PositiveInt = 50_000,
         test: PositiveInt = 10_000,
-        seed: int = 0,
+        seed: Seed = 0,
     ) -> None:
         self.noise = noise
         self.curves = BlurredCurves((_outer, _inner), 0.0, math.pi, speed=1.0, noise=noise)

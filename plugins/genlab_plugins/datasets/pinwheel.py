@@ -10,6 +10,7 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
 from genlab import DataSpec
+from genlab_plugins.datasets.checks import Seed
 from genlab_plugins.datasets.curves import KnownPoints, gaussian_nodes
 
 __all__ = ["Pinwheel"]
@@ -29,7 +30,7 @@ _CHUNK = 2000
 
 @final
 class Pinwheel(KnownPoints):
-    r"""Arms of a pinwheel: Gaussians stretched along a ray and turned the more, the further out.
+    r"""Arms of a pinwheel: Gaussians stretched along a ray and turned by an angle that grows outwards.
 
     .. math:: (u, v) \sim \mathcal{N}(1, \sigma_u^2) \times \mathcal{N}(0, \sigma_v^2), \qquad
         r_1 + i r_2 = (u + i v) \, e^{-i (\theta_k + \lambda e^u)}, \quad
@@ -65,7 +66,7 @@ class Pinwheel(KnownPoints):
         rate: PositiveFloat = 0.25,
         train: PositiveInt = 50_000,
         test: PositiveInt = 10_000,
-        seed: int = 0,
+        seed: Seed = 0,
     ) -> None:
         self.rate = rate
         self.centre = torch.tensor([1.0, 0.0], dtype=torch.float64)

@@ -10,6 +10,7 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
 from genlab import DataSpec
+from genlab_plugins.datasets.checks import Seed
 from genlab_plugins.datasets.curves import BlurredCurves, KnownPoints
 
 __all__ = ["SwissRoll"]
@@ -38,7 +39,7 @@ class SwissRoll(KnownPoints):
         noise: PositiveFloat = 0.5,
         train: PositiveInt = 50_000,
         test: PositiveInt = 10_000,
-        seed: int = 0,
+        seed: Seed = 0,
     ) -> None:
         self.noise = noise
         low, high = 1.5 * math.pi, 4.5 * math.pi

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
-import platformdirs
 import torch
 from torch import Tensor
 
-from genlab import Examples, RequestError
-from genlab.protocols import Split
+from genlab import Examples, RequestError, Split, cache_folder
 from genlab_plugins.datasets.checks import checked_split
 
 __all__ = [
@@ -36,7 +34,7 @@ _FAILURES = (
 
 def download_folder() -> Path:
     """Return where data goes that is downloaded without a data folder."""
-    return Path(platformdirs.user_cache_dir("genlab")) / "data"
+    return cache_folder() / "data"
 
 
 def data_folder(name: str, root: Path | None, *, download: bool) -> Path:

@@ -3,14 +3,16 @@ r"""Blur: the heat equation, solved exactly in the basis of the discrete cosine 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Annotated
 
 import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
-from genlab import Degradation, DegradationTags
+from genlab import Advice, InvertibleDegradation
 from genlab_plugins.degradations.bases import cosine_filter, cosines, laplacian, usual_width
+from genlab_plugins.degradations.symmetric import SymmetricDegradation
 
 __all__ = ["Blur"]
 
@@ -19,7 +21,7 @@ _LARGEST_GAIN = (
 )
 
 
-class Blur(Degradation):
+class Blur(SymmetricDegradation, InvertibleDegradation):
     r"""Blur by the heat equation with reflecting edges, closed in t.
 
     With the orthonormal cosine transform :math:`V` of the image's rows and columns and the frequencies
@@ -41,8 +43,6 @@ class Blur(Degradation):
         ratio: r: how many times faster the width grows at t = 1 than at t = 0.
         cutoff: Smallest transfer factor at t = 1 of a frequency that counts as still carried.
     """
-
-    tags = DegradationTags(linear=True, semigroup=True, invertible=True, sampler="naive")
 
     def __init__(
         self,
@@ -69,21 +69,13 @@ class Blur(Degradation):
         rows, columns = (min(n, math.floor(n * highest) + 1) for n in shape[-2:])
         return rows, columns
 
-    def draw(self, x_0: Tensor, *, generator: torch.Generator) -> None:
-        """Return None: blur is deterministic."""
-        return
+    def advice(self) -> Advice:
+        """Return what goes well with blur: the naive sampler."""
+        return replace(super().advice(), sampler="naive")
 
     def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Blur each image to its own time."""
         return x_0 + cosine_filter(x_0, torch.expm1(self._exponent(x_0, t)))
-
-    def A(self, x: Tensor, t: Tensor) -> Tensor:
-        """Return the blurred images; the map is linear."""
-        return self.degrade(x, t, None)
-
-    def A_adjoint(self, y: Tensor, t: Tensor) -> Tensor:
-        """Return the adjoint of :meth:`A`, which is :meth:`A`: the filter is symmetric."""
-        return self.degrade(y, t, None)
 
     def transfer(self, t: Tensor, like: Tensor) -> Tensor:
         """Return what is left of each cosine coefficient at times ``t``, ``(B, 1, H, W)``."""

@@ -9,13 +9,13 @@ import torch
 from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from genlab import Degradation, DegradationTags
 from genlab_plugins.degradations.bases import (
     cosine_frequencies,
     cosines,
     fourier,
     fourier_frequencies,
 )
+from genlab_plugins.degradations.symmetric import SymmetricDegradation
 
 __all__ = ["BlurCascade"]
 
@@ -28,7 +28,7 @@ def _odd(size: int) -> int:
     return size
 
 
-class BlurCascade(Degradation):
+class BlurCascade(SymmetricDegradation):
     r"""Blur by T small Gaussian kernels, one after the other, in closed form.
 
     With the basis :math:`V` in which the kernels :math:`G_1, \dots, G_T` are diagonal, their transfer
@@ -56,8 +56,6 @@ class BlurCascade(Degradation):
         cutoff: Smallest transfer factor at t = 1 of a frequency that counts as still carried.
     """
 
-    tags = DegradationTags(linear=True)
-
     def __init__(
         self,
         *,
@@ -75,10 +73,6 @@ class BlurCascade(Degradation):
         self.boundary: Boundary = boundary
         self.cutoff = cutoff
 
-    def draw(self, x_0: Tensor, *, generator: torch.Generator) -> None:
-        """Return None: blur is deterministic."""
-        return
-
     def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Blur each image to its own time."""
         place = t.double() * self.steps
@@ -94,14 +88,6 @@ class BlurCascade(Degradation):
         v_h, v_w = (self._basis(n, x_0) for n in x_0.shape[-2:])
         change = (done * partly - 1).to(x_0.dtype)[:, None]
         return x_0 + v_h.mT @ (change * (v_h @ x_0 @ v_w.mT)) @ v_w
-
-    def A(self, x: Tensor, t: Tensor) -> Tensor:
-        """Return the blurred images; the map is linear."""
-        return self.degrade(x, t, None)
-
-    def A_adjoint(self, y: Tensor, t: Tensor) -> Tensor:
-        """Return the adjoint of :meth:`A`, which is :meth:`A`: the kernels are symmetric."""
-        return self.degrade(y, t, None)
 
     def summarize(self, x_1: Tensor) -> Tensor:
         """Return the coefficients of the lowest frequencies, ``(B, C * rows * columns)``."""

@@ -40,7 +40,7 @@ class BlurNoise(NoiseInCosines):
     Args:
         sigma_blur: Width :math:`\sigma_B` of the blur at t = 1 in pixels. None: an eighth of the image's
             longer side, but at least 2. The paper takes 20, which on small images leaves fine structure
-            to so short a time that walks of 50 steps miss it.
+            to so short a time that 50 steps miss it.
         floor: d, the share of a frequency that blur leaves.
     """
 
@@ -65,7 +65,7 @@ class BlurNoise(NoiseInCosines):
         """Return the amplitude of each frequency, ``(B, 1, H, W)``, and of the noise, ``(B, 1, 1, 1)``."""
         return self.alpha(t, tuple(like.shape[1:])).to(like.dtype), self._sigma(t, like)
 
-    def A(self, x: Tensor, t: Tensor) -> Tensor:
+    def A(self, x: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return the part of ``x_t`` that comes from the data."""
         return x + cosine_filter(x, self._loss(t, tuple(x.shape[1:])))
 

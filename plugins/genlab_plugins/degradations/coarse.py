@@ -1,4 +1,4 @@
-r"""The coarse image: a smooth image that is told by a small grid of block means.
+r"""The coarse image: a smooth image that a small grid of block means determines.
 
 Smooth images are those of the lowest ``g x g`` cosines. Such an image and the means over a grid of
 ``g x g`` equal blocks determine each other, so that the means are the few numbers it has.

@@ -7,13 +7,13 @@ import abc
 import torch
 from torch import Tensor
 
-from genlab import Degradation, DegradationTags
+from genlab import DegradationTags, LinearDegradation
 from genlab_plugins.degradations.coarse import block_means, coarse_grid, low_pass, smooth_image
 
 __all__ = ["Covering"]
 
 
-class Covering(Degradation):
+class Covering(LinearDegradation):
     r"""An image disappears behind a coarse, smooth version of itself (abstract).
 
     .. math:: x_t = x_0 + m_t \odot (P x_0 - x_0)
@@ -28,7 +28,7 @@ class Covering(Degradation):
     :math:`x_s`.
     """
 
-    tags = DegradationTags(stochastic=True, linear=True, semigroup=True)
+    tags = DegradationTags(stochastic=True)
     carry: int
 
     @abc.abstractmethod
@@ -46,18 +46,15 @@ class Covering(Degradation):
 
     def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Cover each image as far as its own time says."""
-        if z is None:
-            raise ValueError(f"{type(self).__name__} needs the z that draw() returns")
         return self.A(x_0, t, z)
 
-    def A(self, x: Tensor, t: Tensor, z: Tensor) -> Tensor:
+    def A(self, x: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return the covered images; the map is linear."""
-        mask = self.mask(t, z, tuple(x.shape[1:])).to(x.dtype)
-        return x + mask * (low_pass(x, self._grid(x)) - x)
+        return x + self._mask(x, t, z) * (low_pass(x, self._grid(x)) - x)
 
-    def A_adjoint(self, y: Tensor, t: Tensor, z: Tensor) -> Tensor:
+    def A_adjoint(self, y: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return the adjoint of :meth:`A`."""
-        hidden = self.mask(t, z, tuple(y.shape[1:])).to(y.dtype) * y
+        hidden = self._mask(y, t, z) * y
         return y + (low_pass(hidden, self._grid(y)) - hidden)
 
     def summarize(self, x_1: Tensor) -> Tensor:
@@ -67,6 +64,11 @@ class Covering(Degradation):
     def expand(self, c: Tensor, shape: tuple[int, ...], *, generator: torch.Generator) -> Tensor:
         """Return the smooth image with these block means."""
         return smooth_image(c, coarse_grid(self.carry, shape), shape)
+
+    def _mask(self, x: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        if z is None:
+            raise ValueError(f"{type(self).__name__} needs the z that draw() returns")
+        return self.mask(t, z, tuple(x.shape[1:])).to(x.dtype)
 
     def _grid(self, x: Tensor) -> tuple[int, int]:
         return coarse_grid(self.carry, tuple(x.shape[1:]))

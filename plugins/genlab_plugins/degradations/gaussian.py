@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
-from genlab import DegradationTags, GaussianDegradation
+from genlab import GaussianDegradation
 from genlab_plugins.degradations import schedules
 
 __all__ = ["Gaussian"]
@@ -46,16 +46,6 @@ class Gaussian(GaussianDegradation):
         rho: How much finer the edm schedule is at small noise.
     """
 
-    tags = DegradationTags(
-        gaussian=True,
-        additive=True,
-        stochastic=True,
-        linear=True,
-        semigroup=True,
-        invertible=True,
-        data=frozenset({"image", "vector"}),
-    )
-
     def __init__(
         self,
         *,
@@ -85,19 +75,3 @@ class Gaussian(GaussianDegradation):
     def sigma(self, t: Tensor) -> Tensor:
         """Return the amplitude of the noise."""
         return self.schedule.sigma(t).to(t.dtype)
-
-    def A(self, x: Tensor, t: Tensor) -> Tensor:
-        """Return the linear part of the map, ``alpha(t) x``."""
-        return self.alpha(t).reshape(-1, *[1] * (x.ndim - 1)) * x
-
-    def A_adjoint(self, y: Tensor, t: Tensor) -> Tensor:
-        """Return the adjoint of :meth:`A`, which is :meth:`A` itself."""
-        return self.A(y, t)
-
-    def invert(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
-        """Return x_0 from x_t and its noise."""
-        if z is None:
-            raise ValueError("inverting Gaussian noise needs the noise z")
-        alpha, sigma = self.alpha(t), self.sigma(t)
-        shape = (-1, *[1] * (x_t.ndim - 1))
-        return (x_t - sigma.reshape(shape) * z) / alpha.reshape(shape)

@@ -2,10 +2,12 @@ r"""Gravity: the light of every column falls to its bottom."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from genlab import Degradation, DegradationTags
+from genlab import Advice, Degradation
 
 __all__ = ["Gravity"]
 
@@ -14,7 +16,7 @@ class Gravity(Degradation):
     r"""The light of every column falls like sand, until it lies in a pile at the bottom.
 
     A column with the densities :math:`\rho_i = (x_i + 1) / 2`, counted from the bottom, has the mass
-    :math:`M_i = \rho_1 + \dots + \rho_i` below height i. What lies at height i is on a straight way to
+    :math:`M_i = \rho_1 + \dots + \rho_i` below height i. What lies at height i moves straight to
     height :math:`M_i`, where everything lies without gaps. At time t there is the mass :math:`M_i`
     below
 
@@ -35,7 +37,9 @@ class Gravity(Degradation):
     Source: ours; McCann 1997 (doi:10.1006/aima.1997.1634) for the interpolation.
     """
 
-    tags = DegradationTags(sampler="naive", loss="l2")
+    def advice(self) -> Advice:
+        """Return what goes well with gravity: the naive sampler, and the mean, which keeps the mass."""
+        return replace(super().advice(), sampler="naive", loss="l2")
 
     def draw(self, x_0: Tensor, *, generator: torch.Generator) -> None:
         """Return None: sand falls deterministically."""
@@ -57,7 +61,7 @@ class Gravity(Degradation):
         return x_1.mean(-2).flatten(1)
 
     def expand(self, c: Tensor, shape: tuple[int, ...], *, generator: torch.Generator) -> Tensor:
-        """Return piles of these heights."""
+        """Return the images whose columns are piles with these means."""
         channels, height, width = shape
         pile = (c.reshape(-1, channels, 1, width) + 1) / 2 * height
         above = torch.arange(height - 1, -1, -1, dtype=c.dtype, device=c.device)[:, None]

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
-from genlab import Degradation, DegradationTags
+from genlab import InvertibleDegradation
 from genlab_plugins.degradations.bases import (
     cosine_filter,
     cosine_frequencies,
@@ -23,7 +23,7 @@ __all__ = ["Ink"]
 _LARGEST_GAIN = 80.0  # the exponent of a gain that float64 carries nothing of any more
 
 
-class Ink(Degradation):
+class Ink(InvertibleDegradation):
     r"""Bright pixels spread like ink: a diffusion in which more wins over less.
 
     .. math:: x_t = \varepsilon \log \bigl(C_t \, e^{x_0 / \varepsilon}\bigr)
@@ -50,8 +50,6 @@ class Ink(Degradation):
         ratio: r: how many times faster the width grows at t = 1 than at t = 0.
         cutoff: Smallest transfer factor at t = 1 of a frequency that counts as still carried.
     """
-
-    tags = DegradationTags(semigroup=True, invertible=True)
 
     def __init__(
         self,

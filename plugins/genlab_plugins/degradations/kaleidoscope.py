@@ -6,13 +6,13 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
-from genlab import Degradation, DegradationTags
 from genlab_plugins.degradations.partitions import cross_fade, last_means, last_spread
+from genlab_plugins.degradations.symmetric import SymmetricDegradation
 
 __all__ = ["Kaleidoscope"]
 
 
-class Kaleidoscope(Degradation):
+class Kaleidoscope(SymmetricDegradation):
     r"""The image is folded like a sheet of paper, and the layers shine through each other.
 
     .. math:: x_t = (1 - r) P_k x_0 + r P_{k + 1} x_0, \qquad tK = k + r,
@@ -30,26 +30,12 @@ class Kaleidoscope(Degradation):
             begun.
     """
 
-    tags = DegradationTags(linear=True, semigroup=True)
-
     def __init__(self, *, side: PositiveInt = 8) -> None:
         self.side = side
-
-    def draw(self, x_0: Tensor, *, generator: torch.Generator) -> None:
-        """Return None: folding is deterministic."""
-        return
 
     def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Fold each image to its own time."""
         return cross_fade(x_0, t, self.side, _fold)
-
-    def A(self, x: Tensor, t: Tensor) -> Tensor:
-        """Return the folded images; the map is linear."""
-        return self.degrade(x, t, None)
-
-    def A_adjoint(self, y: Tensor, t: Tensor) -> Tensor:
-        """Return the adjoint of :meth:`A`, which is :meth:`A`: projections are symmetric."""
-        return self.degrade(y, t, None)
 
     def summarize(self, x_1: Tensor) -> Tensor:
         """Return the folded packet, ``(B, C * rows * columns)``."""

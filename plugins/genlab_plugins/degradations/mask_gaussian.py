@@ -30,7 +30,7 @@ class MaskGaussian(Covering):
         carry: Side of the coarse image that is left, at most half of the image's.
         width: How wide the hole is, as a share of the longer side. Narrow holes leave the far corners
             alone for longer.
-        holes: k; the more, the clearer is the hole.
+        holes: k; more of them make the edge of the hole sharper.
     """
 
     def __init__(

@@ -7,7 +7,7 @@ import abc
 import torch
 from torch import Tensor
 
-from genlab import DegradationTags, DiagonalDegradation
+from genlab import DiagonalDegradation
 from genlab_plugins.degradations.bases import from_cosines, to_cosines
 
 __all__ = ["NoiseInCosines"]
@@ -20,19 +20,6 @@ class NoiseInCosines(DiagonalDegradation):
 
     with a symmetric filter :math:`A_t`.
     """
-
-    tags = DegradationTags(
-        diagonal=True,
-        additive=True,
-        stochastic=True,
-        linear=True,
-        semigroup=True,
-        invertible=True,
-    )
-
-    @abc.abstractmethod
-    def A(self, x: Tensor, t: Tensor) -> Tensor:
-        """Return the part of ``x_t`` that comes from the data."""
 
     @abc.abstractmethod
     def _sigma(self, t: Tensor, like: Tensor) -> Tensor:
@@ -50,13 +37,13 @@ class NoiseInCosines(DiagonalDegradation):
         """Blur each image to its own time and add the noise of that time."""
         if z is None:
             raise ValueError("noise with blur needs the noise z that draw() returns")
-        return self.A(x_0, t) + self._sigma(t, x_0) * z
+        return self.A(x_0, t, z) + self._sigma(t, x_0) * z
 
-    def A_adjoint(self, y: Tensor, t: Tensor) -> Tensor:
+    def A_adjoint(self, y: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return the adjoint of :meth:`A`, which is :meth:`A`: the filter is symmetric."""
-        return self.A(y, t)
+        return self.A(y, t, z)
 
     def noise(self, x_t: Tensor, x_0: Tensor, t: Tensor) -> Tensor:
         """Return the noise that explains ``x_t`` by ``x_0``, 0 at t = 0."""
         sigma = self._sigma(t, x_t)
-        return torch.where(sigma > 0, (x_t - self.A(x_0, t)) / sigma.clamp_min(1e-20), 0.0)
+        return torch.where(sigma > 0, (x_t - self.A(x_0, t, None)) / sigma.clamp_min(1e-20), 0.0)

@@ -2,17 +2,20 @@ r"""Pixelate: pixels merge into blocks of two by two, and those again."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
-from genlab import Degradation, DegradationTags
+from genlab import Advice
 from genlab_plugins.degradations.partitions import cross_fade, last_means, last_spread
+from genlab_plugins.degradations.symmetric import SymmetricDegradation
 
 __all__ = ["Pixelate"]
 
 
-class Pixelate(Degradation):
+class Pixelate(SymmetricDegradation):
     r"""Pixels merge into blocks of two by two, and those again, without steps in between.
 
     .. math:: x_t = (1 - r) P_k x_0 + r P_{k + 1} x_0, \qquad tK = k + r,
@@ -28,26 +31,16 @@ class Pixelate(Degradation):
             begun.
     """
 
-    tags = DegradationTags(linear=True, semigroup=True, sampler="naive")
-
     def __init__(self, *, side: PositiveInt = 8) -> None:
         self.side = side
 
-    def draw(self, x_0: Tensor, *, generator: torch.Generator) -> None:
-        """Return None: averaging is deterministic."""
-        return
+    def advice(self) -> Advice:
+        """Return what goes well with merging pixels: the naive sampler."""
+        return replace(super().advice(), sampler="naive")
 
     def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Pixelate each image to its own time."""
         return cross_fade(x_0, t, self.side, _pairs)
-
-    def A(self, x: Tensor, t: Tensor) -> Tensor:
-        """Return the pixelated images; the map is linear."""
-        return self.degrade(x, t, None)
-
-    def A_adjoint(self, y: Tensor, t: Tensor) -> Tensor:
-        """Return the adjoint of :meth:`A`, which is :meth:`A`: projections are symmetric."""
-        return self.degrade(y, t, None)
 
     def summarize(self, x_1: Tensor) -> Tensor:
         """Return the means of the blocks, ``(B, C * rows * columns)``."""

@@ -52,9 +52,9 @@ class SoftBlur(NoiseInCosines):
         """Return the amplitude of each frequency, ``(B, 1, H, W)``, and of the noise, ``(B, 1, 1, 1)``."""
         return self.blur.transfer(t, like), self._sigma(t, like)
 
-    def A(self, x: Tensor, t: Tensor) -> Tensor:
+    def A(self, x: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return the blurred images, ``C_t x``."""
-        return self.blur.A(x, t)
+        return self.blur.A(x, t, None)
 
     def invert(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Take the noise away and undo the blur, as far as precision carries the high frequencies."""

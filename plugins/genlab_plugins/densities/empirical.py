@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import torch
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
-from genlab import DataSpec, DensityTags, FittedDensity
+from genlab import DataSpec, DensityTags, FittedDensity, Kind
 
 __all__ = ["Empirical"]
 
@@ -18,8 +19,8 @@ class Empirical(FittedDensity):
 
     .. math:: p(x) = \frac{1}{N} \sum_i \mathcal{N}\bigl(x; x_i, h^2 \operatorname{diag}(s^2)\bigr)
 
-    where :math:`s` is the deviation of each feature. As a prior it hands out what the training
-    examples left over, so that only the way back from there is the model's own.
+    where :math:`s` is the deviation of each feature. As a prior it draws what the degradation
+    leaves of the training examples, so that only the way back from there is learned.
 
     Source: Silverman 1986, "Density estimation for statistics and data analysis", section 6.4.
 
@@ -29,7 +30,7 @@ class Empirical(FittedDensity):
         examples: At most this many examples are kept.
     """
 
-    tags = DensityTags(fitted=True, conditional=True, data=frozenset({"vector", "image"}))
+    tags = DensityTags(conditional=True, data=frozenset(get_args(Kind)))
 
     examples: Tensor
     labels: Tensor

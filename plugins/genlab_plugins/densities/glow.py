@@ -37,11 +37,10 @@ class Glow(TransformedFlow):
         base: Whether the means of the classes in the latent space stay fixed or are learned.
 
     Raises:
-        RequestError: An example is a single number.
+        RequestError: The data is neither vectors nor images, or an example is a single number.
     """
 
     tags = DensityTags(
-        flow=True,
         conditional=True,
         mixed_precision=True,
         data=frozenset({"vector", "image"}),

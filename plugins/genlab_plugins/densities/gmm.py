@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -13,14 +13,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
-from genlab import DataSpec, DensityTags, FittedDensity
+from genlab import DataSpec, DensityTags, FittedDensity, Kind
 from genlab_plugins.densities.components import GaussianComponents
 
 __all__ = ["GMM"]
 
-_SEARCHED = (
-    6000  # examples on which the number of components is chosen, shared out among the classes
-)
+_SEARCHED = 6000  # examples on which the components are counted, shared out among the classes
 _ENOUGH = 1500  # examples that a class gets at least
 
 
@@ -42,7 +40,7 @@ class GMM(FittedDensity):
         examples: At most this many examples are looked at.
     """
 
-    tags = DensityTags(fitted=True, conditional=True, data=frozenset({"vector", "image"}))
+    tags = DensityTags(conditional=True, data=frozenset(get_args(Kind)))
 
     def __init__(
         self,

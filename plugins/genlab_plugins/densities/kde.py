@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from genlab import DataSpec, DensityTags, FittedDensity
+from genlab import DataSpec, DensityTags, FittedDensity, Kind
 from genlab_plugins.densities.empirical import Empirical
 
 __all__ = ["KDE"]
@@ -33,7 +34,7 @@ class KDE(FittedDensity):
         examples: At most this many examples are kept of each class.
     """
 
-    tags = DensityTags(fitted=True, conditional=True, data=frozenset({"vector", "image"}))
+    tags = DensityTags(conditional=True, data=frozenset(get_args(Kind)))
 
     log_w: Tensor
 
@@ -53,8 +54,7 @@ class KDE(FittedDensity):
             labels = y
         counts = labels[labels >= 0].bincount(minlength=len(self.kernels))
         self.log_w = (counts / counts.sum()).log().to(self.log_w)
-        for k, kernel in enumerate(self.kernels):
-            assert isinstance(kernel, Empirical)
+        for k, kernel in enumerate(self._kernels()):
             if counts[k]:
                 part = x[labels == k]
                 kernel.bandwidth = chosen_bandwidth(part, self.examples, generator=generator)
@@ -62,7 +62,7 @@ class KDE(FittedDensity):
 
     def joint_log_prob(self, x: Tensor) -> Tensor:
         """Return joint log densities ``(B, K)`` in nats."""
-        each = [kernel.log_prob(x) for kernel in self.kernels if isinstance(kernel, Empirical)]
+        each = [kernel.log_prob(x) for kernel in self._kernels()]
         return torch.stack(each, 1) + self.log_w
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -79,13 +79,15 @@ class KDE(FittedDensity):
         if y is not None and self.classes:
             k = torch.where(y < 0, k, y)
         x = self.log_w.new_empty(n, *self.shape)
-        for index, kernel in enumerate(self.kernels):
-            assert isinstance(kernel, Empirical)
+        for index, kernel in enumerate(self._kernels()):
             chosen = k == index
             count = int(chosen.sum())
             if count:
                 x[chosen] = kernel.sample(count, generator=generator)
         return x
+
+    def _kernels(self) -> list[Empirical]:
+        return [kernel for kernel in self.kernels if isinstance(kernel, Empirical)]
 
 
 def chosen_bandwidth(x: Tensor, examples: int, *, generator: torch.Generator) -> float:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import torch
 from pydantic import PositiveFloat
 from torch import Tensor
 
-from genlab import DataSpec, DensityTags, FittedDensity
+from genlab import DataSpec, DensityTags, FittedDensity, Kind
 from genlab_plugins.densities.components import GaussianComponents
 
 __all__ = ["Normal"]
@@ -26,7 +27,7 @@ class Normal(FittedDensity):
         ridge: Variance added to the standardised features, so that the covariance is never singular.
     """
 
-    tags = DensityTags(fitted=True, conditional=True, data=frozenset({"vector", "image"}))
+    tags = DensityTags(conditional=True, data=frozenset(get_args(Kind)))
 
     def __init__(self, spec: DataSpec, *, ridge: PositiveFloat = 1e-4) -> None:
         super().__init__()

@@ -37,10 +37,10 @@ class Spline(TransformedFlow):
         base: Whether the means of the classes in the latent space stay fixed or are learned.
 
     Raises:
-        RequestError: The data is images.
+        RequestError: The data is not vectors.
     """
 
-    tags = DensityTags(flow=True, conditional=True, data=frozenset({"vector"}))
+    tags = DensityTags(conditional=True)
 
     def __init__(
         self,

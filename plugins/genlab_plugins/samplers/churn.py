@@ -7,8 +7,8 @@ every Gaussian degradation is one that only adds noise,
     \hat u = u + S_{noise} \sqrt{\hat r^2 - r_t^2} \, w, \qquad w \sim \mathcal{N}(0, I)
 
 where :math:`\gamma = \min(S_{churn} (t - s), \sqrt 2 - 1)` while :math:`r_t` lies in
-:math:`[S_{tmin}, S_{tmax}]`, and 0 otherwise. The paper has :math:`S_{churn} / N` for a walk of N steps;
-the share :math:`t - s` of the walk is the same on a uniform grid, and needs no N. The ratio never rises
+:math:`[S_{tmin}, S_{tmax}]`, and 0 otherwise. The paper has :math:`S_{churn} / N` for N steps; on a
+uniform grid the share :math:`t - s` of the trajectory is the same, and needs no N. The ratio never rises
 above that at t = 1.
 
 Source: Karras et al. 2022 (arXiv:2206.00364), algorithm 2, lines 4 to 6.
@@ -18,15 +18,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor
 
-from genlab import GaussianDegradation
-from genlab.protocols import Restores
-from genlab.protocols.degradation import right_expand, time_at
-from genlab_plugins.samplers.gaussian_posterior import fresh_noise
+from genlab import Restores, right_expand, time_at
+from genlab_plugins.samplers.gaussian_posterior import fresh_noise, gaussian_of
 
 __all__ = ["Churn"]
 
@@ -61,7 +58,7 @@ class Churn:
         """
         if self.amount == 0:
             return x_t, t
-        degradation = cast(GaussianDegradation, restorer.degradation)
+        degradation = gaussian_of(restorer)
         alpha, sigma = degradation.alpha(t.double()), degradation.sigma(t.double())
         gamma = (self.amount * (t - s).double()).clamp_max(math.sqrt(2) - 1)
         gamma = gamma * (sigma >= self.t_min * alpha) * (alpha > 0)

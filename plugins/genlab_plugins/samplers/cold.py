@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from genlab import SamplerTags, explain
-from genlab.protocols import Restores
+from genlab import Restores, explain
+from genlab_plugins.samplers.bases import DrawSampler
 from genlab_plugins.samplers.grids import Grid
-from genlab_plugins.samplers.walks import DrawWalk
 
 __all__ = ["Cold"]
 
 
-class Cold(DrawWalk):
+class Cold(DrawSampler):
     r"""The improved cold sampler, for any degradation.
 
     .. math:: x_s = x_t - D(\hat x_0, t; z) + D(\hat x_0, s; z)
@@ -23,11 +22,11 @@ class Cold(DrawWalk):
     Source: Bansal et al. 2022 (arXiv:2208.09392), algorithm 2.
 
     Args:
-        grid: Times of the walk: ``"uniform"``, ``"quadratic"``, ``"cosine"`` or, on a Gaussian
+        grid: Times of the trajectory: ``"uniform"``, ``"quadratic"``, ``"cosine"`` or, on a Gaussian
             degradation, ``"karras"`` or ``"log-snr"``.
     """
 
-    tags = SamplerTags(steps=20)
+    usual_steps = 20
 
     def __init__(self, *, grid: Grid = "uniform") -> None:
         self.spacing = grid

@@ -8,12 +8,10 @@ import torch
 from pydantic import NonNegativeFloat
 from torch import Tensor
 
-from genlab import Degradation, SamplerTags, explain
-from genlab.protocols import Restores
-from genlab.protocols.degradation import right_expand
+from genlab import AdditiveDegradation, Degradation, Restores, explain, right_expand
+from genlab_plugins.samplers.bases import GridSampler
 from genlab_plugins.samplers.gaussian_posterior import fresh_noise
 from genlab_plugins.samplers.grids import Grid
-from genlab_plugins.samplers.walks import GridWalk
 
 __all__ = ["ColdMomentum"]
 
@@ -25,7 +23,7 @@ class _State(NamedTuple):
     generator: torch.Generator
 
 
-class ColdMomentum(GridWalk):
+class ColdMomentum(GridSampler):
     r"""The momentum sampler of soft diffusion, for any degradation.
 
     Data is corrupted by a map C and, over it, by noise: :math:`x_t = C_t(x_0) + \sigma_t z`. A step moves
@@ -47,11 +45,11 @@ class ColdMomentum(GridWalk):
 
     Args:
         noise: Amplitude of the fresh noise at t = 1 for a degradation that brings none.
-        grid: Times of the walk: ``"uniform"``, ``"quadratic"``, ``"cosine"`` or, on a Gaussian
+        grid: Times of the trajectory: ``"uniform"``, ``"quadratic"``, ``"cosine"`` or, on a Gaussian
             degradation, ``"karras"`` or ``"log-snr"``.
     """
 
-    tags = SamplerTags(steps=20)
+    usual_steps = 20
 
     def __init__(self, *, noise: NonNegativeFloat = 0.0, grid: Grid = "uniform") -> None:
         self.noise = noise
@@ -89,7 +87,7 @@ class ColdMomentum(GridWalk):
 
 def _fresh(degradation: Degradation, x_0: Tensor, generator: torch.Generator) -> Tensor | None:
     """Return noise of the degradation's own, or None where what it draws comes from the data."""
-    if not degradation.tags.additive:
+    if not isinstance(degradation, AdditiveDegradation):
         return None
     w = degradation.draw(torch.zeros_like(x_0), generator=generator)
     return w if w is not None and bool(w.any()) else None

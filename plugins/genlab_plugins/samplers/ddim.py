@@ -8,16 +8,15 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from genlab import SamplerTags
-from genlab.protocols import Restores
+from genlab import DiagonalDegradation, Restores
+from genlab_plugins.samplers.bases import GeneratorSampler
 from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step, fresh_noise
 from genlab_plugins.samplers.grids import Grid
-from genlab_plugins.samplers.walks import GeneratorWalk
 
 __all__ = ["DDIM"]
 
 
-class DDIM(GeneratorWalk):
+class DDIM(GeneratorSampler):
     r"""Denoising diffusion implicit models.
 
     With :math:`\hat z = (x_t - \alpha_t \hat x_0) / \sigma_t` and the deviation
@@ -32,11 +31,12 @@ class DDIM(GeneratorWalk):
 
     Args:
         eta: Share of fresh noise: 0 is deterministic, 1 is ancestral sampling.
-        grid: Times of the walk: ``"uniform"``, ``"quadratic"``, ``"cosine"``, ``"karras"`` or
+        grid: Times of the trajectory: ``"uniform"``, ``"quadratic"``, ``"cosine"``, ``"karras"`` or
             ``"log-snr"``.
     """
 
-    tags = SamplerTags(needs=frozenset({"diagonal"}), steps=50)
+    requires = DiagonalDegradation
+    usual_steps = 50
 
     def __init__(
         self, *, eta: Annotated[float, Field(ge=0, le=1)] = 0.0, grid: Grid = "uniform"

@@ -7,16 +7,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from genlab import SamplerTags
-from genlab.protocols import Restores
+from genlab import DiagonalDegradation, Restores
+from genlab_plugins.samplers.bases import GeneratorSampler
 from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step, fresh_noise
 from genlab_plugins.samplers.grids import Grid
-from genlab_plugins.samplers.walks import GeneratorWalk
 
 __all__ = ["DDPM"]
 
 
-class DDPM(GeneratorWalk):
+class DDPM(GeneratorSampler):
     r"""Denoising diffusion probabilistic models.
 
     .. math:: x_s = \tilde\mu(x_t, \hat x_0) + \tau w, \qquad
@@ -32,11 +31,12 @@ class DDPM(GeneratorWalk):
 
     Args:
         variance: ``"small"`` (:math:`\tilde\beta_t`) or ``"large"`` (:math:`\beta_t`).
-        grid: Times of the walk: ``"uniform"``, ``"quadratic"``, ``"cosine"``, ``"karras"`` or
+        grid: Times of the trajectory: ``"uniform"``, ``"quadratic"``, ``"cosine"``, ``"karras"`` or
             ``"log-snr"``.
     """
 
-    tags = SamplerTags(needs=frozenset({"diagonal"}), steps=250)
+    requires = DiagonalDegradation
+    usual_steps = 250
 
     def __init__(
         self, *, variance: Literal["small", "large"] = "small", grid: Grid = "uniform"

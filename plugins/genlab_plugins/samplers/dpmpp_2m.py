@@ -7,11 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genlab import SamplerTags
-from genlab.protocols import Restores
+from genlab import GaussianDegradation, Restores
+from genlab_plugins.samplers.bases import GridSampler
 from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step
 from genlab_plugins.samplers.grids import Grid
-from genlab_plugins.samplers.walks import GridWalk
 
 __all__ = ["DPMpp2M"]
 
@@ -23,7 +22,7 @@ class _Last(NamedTuple):
     h: Tensor
 
 
-class DPMpp2M(GridWalk):
+class DPMpp2M(GridSampler):
     r"""DPM-Solver++(2M), of second order with one estimate per step.
 
     With :math:`\lambda_t = \log(\alpha_t / \sigma_t)`, the step :math:`h = \lambda_s - \lambda_t`, and the
@@ -39,11 +38,12 @@ class DPMpp2M(GridWalk):
     Source: Lu et al. 2022 (arXiv:2211.01095), algorithm 2.
 
     Args:
-        grid: Times of the walk: ``"uniform"``, ``"quadratic"``, ``"cosine"``, ``"karras"`` or
+        grid: Times of the trajectory: ``"uniform"``, ``"quadratic"``, ``"cosine"``, ``"karras"`` or
             ``"log-snr"``.
     """
 
-    tags = SamplerTags(needs=frozenset({"gaussian"}), steps=20)
+    requires = GaussianDegradation
+    usual_steps = 20
 
     def __init__(self, *, grid: Grid = "uniform") -> None:
         self.spacing = grid

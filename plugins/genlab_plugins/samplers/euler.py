@@ -6,17 +6,16 @@ import torch
 from pydantic import NonNegativeFloat
 from torch import Tensor
 
-from genlab import SamplerTags
-from genlab.protocols import Restores
+from genlab import GaussianDegradation, Restores
+from genlab_plugins.samplers.bases import GeneratorSampler
 from genlab_plugins.samplers.churn import Churn
 from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step
 from genlab_plugins.samplers.grids import Grid
-from genlab_plugins.samplers.walks import GeneratorWalk
 
 __all__ = ["Euler"]
 
 
-class Euler(GeneratorWalk):
+class Euler(GeneratorSampler):
     r"""Euler's method with churn, of first order.
 
     With :math:`u = x_t / \alpha_t` and :math:`r_t = \sigma_t / \alpha_t`, churned to :math:`\hat u` and
@@ -26,21 +25,22 @@ class Euler(GeneratorWalk):
         \quad\Longleftrightarrow\quad
         x_s = \alpha_s \hat x_0 + \frac{\sigma_s}{\hat\sigma} (\hat x - \hat\alpha \hat x_0).
 
-    The right-hand side is what is computed. It is finite where :math:`\alpha_t = 0`, so that a walk may
-    start there. Without churn it is DDIM.
+    The right-hand side is what is computed. It is finite where :math:`\alpha_t = 0`, so that a trajectory
+    may start there. Without churn it is DDIM.
 
     Source: Karras et al. 2022 (arXiv:2206.00364), algorithm 2 without lines 9 to 12.
 
     Args:
-        s_churn: Noise added over the whole walk; 0 is none.
+        s_churn: Noise added over the whole trajectory; 0 is none.
         s_tmin: Smallest noise-to-signal ratio at which noise is added.
         s_tmax: Largest noise-to-signal ratio at which noise is added; None is no limit.
         s_noise: Amplitude of the added noise.
-        grid: Times of the walk: ``"uniform"``, ``"quadratic"``, ``"cosine"``, ``"karras"`` or
+        grid: Times of the trajectory: ``"uniform"``, ``"quadratic"``, ``"cosine"``, ``"karras"`` or
             ``"log-snr"``.
     """
 
-    tags = SamplerTags(needs=frozenset({"gaussian"}), steps=50)
+    requires = GaussianDegradation
+    usual_steps = 50
 
     def __init__(
         self,

@@ -23,15 +23,21 @@ amplitudes of each coordinate.
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from genlab import DiagonalDegradation
-from genlab.protocols import Restores
+from genlab import DiagonalDegradation, GaussianDegradation, RequestError, Restores
 
-__all__ = ["Amplitudes", "amplitudes", "backward_step", "fresh_noise"]
+__all__ = [
+    "Amplitudes",
+    "amplitudes",
+    "backward_step",
+    "diagonal_of",
+    "fresh_noise",
+    "gaussian_of",
+]
 
 
 class Amplitudes(NamedTuple):
@@ -70,7 +76,7 @@ def amplitudes(restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor) -> Amplitu
         t: Times ``(B,)``, larger than 0.
         s: Times ``(B,)``, smaller than ``t``.
     """
-    degradation = cast(DiagonalDegradation, restorer.degradation)
+    degradation = diagonal_of(restorer)
     like = x_t.new_zeros((), dtype=torch.float64).expand_as(x_t)
     alpha_t, sigma_t = degradation.amplitudes(t.double(), like)
     alpha_s, sigma_s = degradation.amplitudes(s.double(), like)
@@ -90,7 +96,7 @@ def backward_step(
 ) -> Tensor:
     r"""Return :math:`\alpha_s \hat x_0 + \kappa \hat z`, and fresh noise with it.
 
-    Nothing is divided by :math:`\alpha_t`, so that a walk may start where no data is left.
+    Nothing is divided by :math:`\alpha_t`, so that a trajectory may start where no data is left.
 
     Args:
         restorer: Has a diagonal degradation.
@@ -100,7 +106,7 @@ def backward_step(
         kappa: Amplitude of the noise that is kept, broadcasting over the coordinates.
         added: Coordinates ``(B, *shape)`` of the fresh noise; None for none.
     """
-    basis = cast(DiagonalDegradation, restorer.degradation)
+    basis = diagonal_of(restorer)
     of_x_t = kappa / a.sigma_t
     of_x_0 = a.alpha_s - of_x_t * a.alpha_t
     c_t, c_0 = basis.to_basis(x_t), basis.to_basis(x_0)
@@ -118,3 +124,27 @@ def fresh_noise(like: Tensor, tau: Tensor, generator: torch.Generator) -> Tensor
     """
     w = torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
     return tau.to(like.dtype) * w
+
+
+def diagonal_of(restorer: Restores) -> DiagonalDegradation:
+    """Return the degradation of a restorer.
+
+    Raises:
+        RequestError: It is not diagonal.
+    """
+    degradation = restorer.degradation
+    if not isinstance(degradation, DiagonalDegradation):
+        raise RequestError(f"the step needs a DiagonalDegradation, and {degradation!r} is none")
+    return degradation
+
+
+def gaussian_of(restorer: Restores) -> GaussianDegradation:
+    """Return the degradation of a restorer.
+
+    Raises:
+        RequestError: It is not Gaussian.
+    """
+    degradation = restorer.degradation
+    if not isinstance(degradation, GaussianDegradation):
+        raise RequestError(f"the step needs a GaussianDegradation, and {degradation!r} is none")
+    return degradation

@@ -1,4 +1,4 @@
-r"""Time grids of a walk: strictly decreasing from 1 to 0.
+r"""Time grids of a trajectory: strictly decreasing from 1 to 0.
 
 ``"uniform"``, ``"quadratic"`` and ``"cosine"`` are functions of time alone and fit every degradation.
 ``"karras"`` and ``"log-snr"`` are even in how noisy the data is, and so need a Gaussian degradation. Of
@@ -7,20 +7,19 @@ its noise-to-signal ratio :math:`r_t = \sigma_t / \alpha_t` they cover
 .. math:: r_{min} = 0.002 \min(1, r_{max}), \qquad r_{max} = \min(80, r_1),
 
 the paper's range for data in about [-1, 1]: beyond it no step would change anything. From 1 to the
-second time and from :math:`r_{min}` to 0 the walk goes in one step each. Times are found by bisection.
+second time, and from :math:`r_{min}` to 0, it is one step. Times are found by bisection.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from genlab import Degradation, GaussianDegradation, RequestError
-from genlab.protocols.degradation import time_at
+from genlab import Degradation, GaussianDegradation, RequestError, time_at
 
 __all__ = [
     "Grid",
@@ -54,12 +53,12 @@ def times(name: Grid, steps: int, degradation: Degradation) -> Tensor:
     """
     if name in _OF_TIME:
         return _OF_TIME[name](steps)
-    if not degradation.tags.gaussian:
+    if not isinstance(degradation, GaussianDegradation):
         raise RequestError(
             f"the grid {name!r} needs a degradation that is gaussian, and "
             f"{type(degradation).__name__} is not. These grids fit it: {', '.join(_OF_TIME)}"
         )
-    return _OF_NOISE[name](cast(GaussianDegradation, degradation), steps).float()
+    return _OF_NOISE[name](degradation, steps).float()
 
 
 def uniform(steps: int) -> Tensor:

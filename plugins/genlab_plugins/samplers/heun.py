@@ -6,17 +6,16 @@ import torch
 from pydantic import NonNegativeFloat
 from torch import Tensor
 
-from genlab import SamplerTags
-from genlab.protocols import Restores
+from genlab import GaussianDegradation, Restores
+from genlab_plugins.samplers.bases import GeneratorSampler
 from genlab_plugins.samplers.churn import Churn
 from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step
 from genlab_plugins.samplers.grids import Grid
-from genlab_plugins.samplers.walks import GeneratorWalk
 
 __all__ = ["Heun"]
 
 
-class Heun(GeneratorWalk):
+class Heun(GeneratorSampler):
     r"""Heun's method with churn, of second order: two estimates per step.
 
     With :math:`u = x_t / \alpha_t` and :math:`r_t = \sigma_t / \alpha_t`, churned to :math:`\hat u` and
@@ -37,15 +36,16 @@ class Heun(GeneratorWalk):
     Source: Karras et al. 2022 (arXiv:2206.00364), algorithm 2.
 
     Args:
-        s_churn: Noise added over the whole walk; 0 is none.
+        s_churn: Noise added over the whole trajectory; 0 is none.
         s_tmin: Smallest noise-to-signal ratio at which noise is added.
         s_tmax: Largest noise-to-signal ratio at which noise is added; None is no limit.
         s_noise: Amplitude of the added noise.
-        grid: Times of the walk: ``"uniform"``, ``"quadratic"``, ``"cosine"``, ``"karras"`` or
+        grid: Times of the trajectory: ``"uniform"``, ``"quadratic"``, ``"cosine"``, ``"karras"`` or
             ``"log-snr"``.
     """
 
-    tags = SamplerTags(needs=frozenset({"gaussian"}), steps=25)
+    requires = GaussianDegradation
+    usual_steps = 25
 
     def __init__(
         self,

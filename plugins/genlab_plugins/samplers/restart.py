@@ -2,20 +2,21 @@ r"""Restart: walk back, degrade again, walk back again."""
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple, cast
+from typing import Annotated, NamedTuple
 
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from genlab import DiagonalDegradation, RequestError, SamplerTags
-from genlab.protocols import Restores
+from genlab import DiagonalDegradation, RequestError, Restores
+from genlab_plugins.samplers.bases import GridSampler
 from genlab_plugins.samplers.cold import Cold
 from genlab_plugins.samplers.gaussian_posterior import amplitudes, fresh_noise
 from genlab_plugins.samplers.grids import Grid, uniform
-from genlab_plugins.samplers.walks import GridWalk
 
 __all__ = ["Restart"]
+
+_COLD = Cold()
 
 
 class _State(NamedTuple):
@@ -26,12 +27,12 @@ class _State(NamedTuple):
     generator: torch.Generator
 
 
-class Restart(GridWalk):
+class Restart(GridSampler):
     r"""Restart sampling, for any degradation.
 
-    The walk goes by the cold sampler, which is DDIM for a Gaussian degradation. The step that reaches
+    It walks back by the cold sampler, which is DDIM for a Gaussian degradation. The step that reaches
     :math:`t_{low}` goes on from its end s: ``repeats`` times it jumps back up to
-    :math:`h = \min(t_{high}, \text{start of the walk})` and walks down to s again in ``inner`` uniform
+    :math:`h = \min(t_{high}, \text{start of the trajectory})` and walks down to s again in ``inner`` uniform
     steps. The jump is the forward process with fresh noise, where it has a closed form, and degrades the
     estimate otherwise:
 
@@ -44,18 +45,18 @@ class Restart(GridWalk):
     Source: Xu et al. 2023 (arXiv:2306.14878), algorithm 1, for a Gaussian degradation.
 
     Args:
-        t_low: The time on the way down at which the walk restarts.
+        t_low: The time on the way down at which it restarts.
         t_high: The time to which it jumps.
         repeats: How often.
         inner: Number of steps from there down again.
-        grid: Times of the walk: ``"uniform"``, ``"quadratic"``, ``"cosine"`` or, on a Gaussian
+        grid: Times of the trajectory: ``"uniform"``, ``"quadratic"``, ``"cosine"`` or, on a Gaussian
             degradation, ``"karras"`` or ``"log-snr"``.
 
     Raises:
         RequestError: ``t_high`` is not larger than ``t_low``.
     """
 
-    tags = SamplerTags(steps=20)
+    usual_steps = 20
 
     def __init__(
         self,
@@ -90,7 +91,7 @@ class Restart(GridWalk):
         self, restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor, state: _State
     ) -> tuple[Tensor, _State]:
         """Walk from t to s, and again where that reaches the lower time."""
-        x_s, _ = Cold().step(restorer, x_t, t, s, state.z)
+        x_s, _ = _COLD.step(restorer, x_t, t, s, state.z)
         arrived = (t > self.t_low) & (s <= self.t_low)
         if not arrived.any():
             return x_s, state
@@ -115,10 +116,10 @@ def _jump(
 ) -> tuple[Tensor, Tensor | None]:
     """Return data at h > s, and its draw."""
     degradation = restorer.degradation
-    if degradation.tags.diagonal:
-        basis, a = cast(DiagonalDegradation, degradation), amplitudes(restorer, x_s, h, s)
-        c = a.left.to(x_s.dtype) * basis.to_basis(x_s) + fresh_noise(x_s, a.forward, generator)
-        return basis.from_basis(c), z
+    if isinstance(degradation, DiagonalDegradation):
+        a, c = amplitudes(restorer, x_s, h, s), degradation.to_basis(x_s)
+        c = a.left.to(x_s.dtype) * c + fresh_noise(x_s, a.forward, generator)
+        return degradation.from_basis(c), z
     x_0 = _choose(s > 0, restorer(x_s, s), x_s)
     fresh = degradation.draw(x_0, generator=generator)
     return degradation.degrade(x_0, h, fresh), fresh
@@ -128,12 +129,11 @@ def _descend(
     restorer: Restores, x: Tensor, h: Tensor, s: Tensor, z: Tensor | None, steps: int
 ) -> Tensor:
     """Walk from h to s with the cold sampler."""
-    cold = Cold()
     shares = uniform(steps).tolist()
     t = h
     for share in shares[1:]:
         following = torch.lerp(s, h, share)
-        x, _ = cold.step(restorer, x, t, following, z)
+        x, _ = _COLD.step(restorer, x, t, following, z)
         t = following
     return x
 

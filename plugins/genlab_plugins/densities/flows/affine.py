@@ -1,4 +1,4 @@
-"""A fixed change of range."""
+"""A fixed affine map."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ class GaussianBase(nn.Module):
     .. math:: p(z \mid y = k) = \mathcal{N}(z; \mu_k, I), \qquad p(y = k) = w_k
 
     Without classes the mean is zero. With classes the means are random, and scaled where the nearest two
-    have a distance of less than 6 or more than 8 deviations. That is enough to tell classes apart, since a
-    step over the middle between two means is one of 3 or 4 deviations, and no more than enough: unscaled,
-    means of the 784 dimensions of a small image lie 40 deviations apart, and a flow spends itself on moving
+    have a distance of less than 6 or more than 8 deviations. That is enough to tell classes apart, since the
+    boundary between two means is 3 or 4 deviations away from either, and no more than enough: unscaled, means
+    in the 784 dimensions of a small image lie 40 deviations apart, and a flow spends its capacity on moving
     every pixel there.
 
     Source: Izmailov, Kirichenko, Finzi & Wilson 2020 (arXiv:1912.13025), FlowGMM, where they are unscaled.

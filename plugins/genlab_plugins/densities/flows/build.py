@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import cast
 
 from genlab import DataSpec, RequestError
-from genlab_plugins.densities.flows.images import MakeScale, Shape, multiscale, to_reals
+from genlab_plugins.densities.flows.images import MakeScale, multiscale, to_reals
 from genlab_plugins.densities.flows.rearrange import Flat
 from genlab_plugins.densities.flows.transform import Chain, Transform
 from genlab_plugins.densities.flows.vectors import MakeCoupling, affine_couplings
@@ -19,6 +18,8 @@ MakeVectors = Callable[[int, int, MakeCoupling], Transform]
 
 MakeImages = Callable[[int, int, int], MakeScale]
 """Takes the number of couplings in a scale, their width and their depth."""
+
+_ANY = "The densities 'normal', 'gmm', 'kde' and 'empirical' fit data of any kind"
 
 
 def affine_transform(
@@ -47,8 +48,10 @@ def affine_transform(
         alpha: Distance of pixels from the ends of the logit.
 
     Raises:
-        RequestError: An example is one number, which affine couplings can only scale.
+        RequestError: The data is neither vectors nor images, or an example is one number, which affine
+            couplings can only scale.
     """
+    _require_vectors_or_images(spec, name)
     _require_two_features(spec, name)
 
     def flat(features: int) -> Transform:
@@ -74,10 +77,17 @@ def image_transform(
             of their pixels and channels.
         alpha: Distance of pixels from the ends of the logit.
     """
-    shape = cast(Shape, spec.shape)
-    if shape[1] % 2 or shape[2] % 2:
-        return Chain([*to_reals(spec, alpha), Flat(flat(math.prod(shape)))])
-    return Chain([*to_reals(spec, alpha), multiscale(shape, scales, make)])
+    channels, height, width = spec.shape
+    if height % 2 or width % 2:
+        return Chain([*to_reals(spec, alpha), Flat(flat(math.prod(spec.shape)))])
+    return Chain([*to_reals(spec, alpha), multiscale((channels, height, width), scales, make)])
+
+
+def _require_vectors_or_images(spec: DataSpec, name: str) -> None:
+    if spec.kind not in ("vector", "image"):
+        raise RequestError(
+            f"the density {name!r} is for vectors and images; this data is of the kind {spec.kind!r}. {_ANY}"
+        )
 
 
 def _require_two_features(spec: DataSpec, name: str) -> None:
@@ -89,17 +99,17 @@ def _require_two_features(spec: DataSpec, name: str) -> None:
 
 
 def require_vectors(spec: DataSpec, name: str) -> None:
-    """Refuse images.
+    """Refuse all data but vectors.
 
     Args:
         spec: The data.
         name: The density that asks.
 
     Raises:
-        RequestError: The data is images.
+        RequestError: The data is not vectors.
     """
     if spec.kind != "vector":
+        others = "The densities 'realnvp' and 'glow' fit images" if spec.kind == "image" else _ANY
         raise RequestError(
-            f"the density {name!r} is for vectors; this data has the shape {spec.shape}. The densities "
-            "'realnvp' and 'glow' fit images"
+            f"the density {name!r} is for vectors; this data is of the kind {spec.kind!r}. {others}"
         )

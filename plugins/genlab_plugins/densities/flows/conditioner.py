@@ -1,4 +1,4 @@
-"""Networks that tell a coupling what to do."""
+"""The networks inside couplings: from one half to the parameters of the map of the other."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Conditioner(nn.Module, abc.ABC):
     @torch.no_grad()
     def shift_by(self, t: Tensor) -> None:
         """Set what is added to the last channels of the output, ``(channels,)``."""
-        assert self.last.bias is not None
-        self.last.bias[-len(t) :] = t
+        bias = self.last.get_parameter("bias")
+        bias[-len(t) :] = t
 
 
 class Perceptron(Conditioner):
@@ -92,7 +92,6 @@ _Layer = TypeVar("_Layer", nn.Linear, nn.Conv2d)
 
 
 def _zero(layer: _Layer) -> _Layer:
-    nn.init.zeros_(layer.weight)
-    assert layer.bias is not None
-    nn.init.zeros_(layer.bias)
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
     return layer

@@ -111,8 +111,7 @@ class Couplings(Transform):
         given, other, logs = z[:, : self.first], z[:, self.first :], []
         if self.swapped_after:
             given, other = other, given
-        for coupling in reversed(self.couplings):
-            assert isinstance(coupling, Coupling)
+        for coupling in reversed(self._each()):
             if self.swaps:
                 given, other = other, given
             other, log = coupling.inverse(given, other)
@@ -122,12 +121,14 @@ class Couplings(Transform):
     def initialise(self, x: Tensor) -> Tensor:
         """Initialise one coupling after the other and return z."""
         given, other = x[:, : self.first], x[:, self.first :]
-        for coupling in self.couplings:
-            assert isinstance(coupling, Coupling)
+        for coupling in self._each():
             other = coupling.initialise(given, other)
             if self.swaps:
                 given, other = other, given
         return self._joined(given, other)
+
+    def _each(self) -> list[Coupling]:
+        return [coupling for coupling in self.couplings if isinstance(coupling, Coupling)]
 
     def _joined(self, given: Tensor, other: Tensor) -> Tensor:
         return torch.cat([other, given] if self.swapped_after else [given, other], 1)

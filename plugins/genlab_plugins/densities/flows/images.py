@@ -24,12 +24,15 @@ Shape = tuple[int, int, int]
 MakeScale = Callable[[Shape, int], list[Transform]]
 """Takes the squeezed shape and the number of the scale, from 0, and returns its layers."""
 
+_FINE = 2 / 255  # spacing of 256 grey levels
+
 
 def to_reals(spec: DataSpec, alpha: float) -> list[Transform]:
     r"""Return the layers that take dequantised images to the whole line.
 
     With the spacing of the grey levels :math:`2h = 2 / (\text{levels} - 1)`, dequantised images lie in
-    [-1 - h, 1 + h]. They are mapped to [0, 1], squeezed to [alpha, 1 - alpha] and mapped by the logit.
+    [-1 - h, 1 + h]; images with continuous values are taken for those of 256 levels. They are mapped to
+    [0, 1], squeezed to [alpha, 1 - alpha] and mapped by the logit.
 
     Source: Dinh, Sohl-Dickstein & Bengio 2017 (arXiv:1605.08803), section 4.1.
 
@@ -37,7 +40,7 @@ def to_reals(spec: DataSpec, alpha: float) -> list[Transform]:
         spec: The data.
         alpha: Distance that is kept from 0 and 1, below .5.
     """
-    h = 1 / (max(spec.levels, 2) - 1)
+    h = (spec.level_width or _FINE) / 2
     return [
         FixedAffine(0.5 / (1 + h), 0.5),
         FixedAffine(1 - 2 * alpha, alpha),

@@ -1,4 +1,4 @@
-"""Maps that move numbers and do not change them."""
+"""Permutations, and transforms of rearranged data."""
 
 from __future__ import annotations
 

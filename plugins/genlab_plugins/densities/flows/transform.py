@@ -54,8 +54,7 @@ class Chain(Transform):
     def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return x and ``ladj``."""
         ladj = z.new_zeros(())
-        for transform in reversed(self.transforms):
-            assert isinstance(transform, Transform)
+        for transform in reversed(self._each()):
             z, part = transform.inverse(z)
             ladj = ladj + part
         return z, ladj
@@ -63,7 +62,9 @@ class Chain(Transform):
     @torch.no_grad()
     def initialise(self, x: Tensor) -> Tensor:
         """Set the parameters of one transform after the other."""
-        for transform in self.transforms:
-            assert isinstance(transform, Transform)
+        for transform in self._each():
             x = transform.initialise(x)
         return x
+
+    def _each(self) -> list[Transform]:
+        return [transform for transform in self.transforms if isinstance(transform, Transform)]

@@ -1,30 +1,29 @@
-"""What samplers have in common: a walk over a named grid, and what it keeps from step to step."""
+"""What samplers have in common: a named grid of times, and what they keep from step to step."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from genlab import Degradation, Sampler
-from genlab.protocols import Restores
+from genlab import Degradation, Restores, Sampler
 from genlab_plugins.samplers.grids import Grid, times
 
-__all__ = ["DrawWalk", "GeneratorWalk", "GridWalk"]
+__all__ = ["DrawSampler", "GeneratorSampler", "GridSampler"]
 
 
-class GridWalk(Sampler):
-    """A walk over a named grid (abstract)."""
+class GridSampler(Sampler):
+    """A sampler whose times are those of a named grid (abstract)."""
 
     spacing: Grid
-    """Times of the walk; set by the constructor."""
+    """Times of the trajectory; set by the constructor."""
 
     def grid(self, steps: int, degradation: Degradation) -> Tensor:
         """Return the times of the grid that was asked for."""
         return times(self.spacing, steps, degradation)
 
 
-class DrawWalk(GridWalk):
-    """A walk that keeps nothing but the draw of each trajectory (abstract)."""
+class DrawSampler(GridSampler):
+    """A sampler that keeps nothing but the draw of each trajectory (abstract)."""
 
     def init(
         self,
@@ -35,12 +34,12 @@ class DrawWalk(GridWalk):
         *,
         generator: torch.Generator,
     ) -> Tensor | None:
-        """Return the draw: the walk has no other state."""
+        """Return the draw: there is no other state."""
         return z
 
 
-class GeneratorWalk(GridWalk):
-    """A walk that keeps nothing but its generator (abstract)."""
+class GeneratorSampler(GridSampler):
+    """A sampler that keeps nothing but its generator (abstract)."""
 
     def init(
         self,
@@ -51,5 +50,5 @@ class GeneratorWalk(GridWalk):
         *,
         generator: torch.Generator,
     ) -> torch.Generator:
-        """Return the generator: the walk has no other state."""
+        """Return the generator: there is no other state."""
         return generator
