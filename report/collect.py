@@ -27,7 +27,7 @@ _COLOURS = 128
 _INDEX = """# Results
 
 Each folder is named after an experiment. `results.json` has the numbers, each with N, features, reference,
-seed and the real-against-real floor, and the command, machine, time and versions that made them; the
+seed and the real-vs-real baseline, and the command, machine, time and versions that made them; the
 pictures were drawn by `genlab figures`. `report/collect.py RUN` copies one run here, and
 `report/rows.py RUN` adds one to the comparison of degradations.
 

@@ -88,8 +88,8 @@ def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
             "sampler": sampler,
             "sampling_steps": steps,
             "frechet": round(record["value"], 3),
-            "floor": round(record["floor"], 3),
-            "confidence": round(same["judge-confidence/confidence"]["value"], 4),
+            "baseline": round(record["baseline"], 3),
+            "confidence": round(same["classifier-confidence/confidence"]["value"], 4),
             "smallest class": round(same["class-histogram/smallest"]["value"], 4),
             "largest class": round(same["class-histogram/largest"]["value"], 4),
             "n": record["n"],
@@ -101,7 +101,7 @@ def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
             **origin(run),
             "commands": [
                 f"{made}{settings} --out RUN",
-                "genlab evaluate RUN --metric frechet --metric judge-confidence "
+                "genlab evaluate RUN --metric frechet --metric classifier-confidence "
                 f"--metric class-histogram -n {record['n']} {walk}",
             ],
         }

@@ -15,8 +15,8 @@ from typing import Any, Self
 
 __all__ = ["Compared", "Missing", "Number", "ResultError", "Results"]
 
-_COLUMNS = ("frechet", "confidence", "smallest class", "largest class", "floor")
-_PLACES = {"frechet": 2, "floor": 2}
+_COLUMNS = ("frechet", "confidence", "smallest class", "largest class", "baseline")
+_PLACES = {"frechet": 2, "baseline": 2}
 _SPREAD = ("frechet", "confidence")
 _CHANGED = "parameters of the degradation"
 _NAMES = {"method": "method", "steps": "sampling_steps"}
@@ -111,7 +111,7 @@ class Results:
             number: Name of a metric; in results that are tables, of a column.
             digits: Digits after the point.
             percent: Print a hundred times the number, and the sign.
-            column: ``value``, ``floor`` or ``n`` of a metric.
+            column: ``value``, ``baseline`` or ``n`` of a metric.
             where: What else the record says, such as ``sampler="naive"``, ``steps=10``.
 
         Raises:

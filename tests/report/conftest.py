@@ -18,15 +18,15 @@ RUN = {
     "steps": 4200,
     "seconds": {"training": 90.0},
     "metrics": [
-        {"name": "frechet", "value": 3.256, "floor": 0.078, "n": 5000},
-        {"name": "frechet", "value": 9.0, "floor": 0.5, "n": 1000},
+        {"name": "frechet", "value": 3.256, "baseline": 0.078, "n": 5000},
+        {"name": "frechet", "value": 9.0, "baseline": 0.5, "n": 1000},
         {"name": "frechet", "value": 2.0, "n": 9000, "sampler": "naive", "sampling_steps": 10},
         {"name": "accuracy", "value": 0.9929, "n": 10000},
         {"name": "kernel", "value": 1.0, "n": 10, "sampler": "naive", "sampling_steps": 10},
         {"name": "kernel", "value": 2.0, "n": 10, "sampler": "cold", "sampling_steps": 10},
     ],
     "evaluations": [
-        {"step": 525, "elapsed_s": 90.0, "n": 500, "values": {"frechet": 20.123}, "floors": {}}
+        {"step": 525, "elapsed_s": 90.0, "n": 500, "values": {"frechet": 20.123}, "baselines": {}}
     ],
 }
 LIST = [
@@ -49,7 +49,7 @@ def row(degradation: str, seed: int, frechet: float, loss: str = "l1") -> dict[s
     return {
         "degradation": degradation, "loss": loss, "sampler": "cold", "sampling_steps": 20,
         "frechet": frechet, "confidence": 0.9, "smallest class": 0.1, "largest class": 0.1,
-        "floor": 0.078, "n": 5000, "seed": seed,
+        "baseline": 0.078, "n": 5000, "seed": seed,
         "commands": [f"genlab run --degradation {degradation}{said}"],
     }  # fmt: skip
 

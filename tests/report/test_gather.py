@@ -13,7 +13,7 @@ import genlab
 
 from .conftest import REPORT
 
-WALK = "--metric frechet --metric judge-confidence --metric class-histogram --sampler naive"
+WALK = "--metric frechet --metric classifier-confidence --metric class-histogram --sampler naive"
 ASKED: dict[str, Any] = {
     "more": [
         {

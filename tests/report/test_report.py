@@ -45,7 +45,7 @@ def test_no_number_is_typed_by_hand() -> None:
     [
         ('value("run", "frechet")', "3.256"),
         ('value("run", "frechet", digits=1)', "3.3"),
-        ('value("run", "frechet", column="floor", digits=2)', "0.08"),
+        ('value("run", "frechet", column="baseline", digits=2)', "0.08"),
         ('value("run", "frechet", column="n", digits=0)', "5,000"),
         ('value("run", "frechet", sampler="naive", steps=10)', "2.000"),
         ('value("run", "kernel", sampler="cold")', "2.000"),
@@ -77,7 +77,7 @@ def test_what_may_be_asked(asked: str, printed: str, folder: Path) -> None:
     [
         ('value("runn", "frechet")', "runn/results.json"),
         ('value("run", "frechett")', "frechett"),
-        ('value("run", "accuracy", column="floor")', "'floor'"),
+        ('value("run", "accuracy", column="baseline")', "'baseline'"),
         ('value("run", "kernel")', "several of sampler: cold, naive"),
         ('value("restoration", "psnr", method="cold")', "psnr"),
         ('value("restoration", "ssim")', "several of method"),
