@@ -72,7 +72,7 @@ class BlurNoise(NoiseInCosines):
     def invert(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return x_0 from x_t and its noise."""
         if z is None:
-            raise ValueError("inverting blurring diffusion needs the noise z")
+            raise ValueError("inverting blurring diffusion needs the noise z that draw() returns")
         return cosine_filter(x_t - self._sigma(t, x_t) * z, 1 / self.alpha(t, tuple(x_t.shape[1:])))
 
     def summarize(self, x_1: Tensor) -> Tensor:

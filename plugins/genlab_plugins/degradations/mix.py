@@ -68,7 +68,7 @@ class Mix(AdditiveDegradation, LinearDegradation, InvertibleDegradation):
     def invert(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return x_0 from x_t and the other example."""
         if z is None:
-            raise ValueError("inverting a mixture needs the other examples z")
+            raise ValueError("inverting a mixture needs the other examples z that draw() returns")
         t = right_expand(t, x_t)
         return (x_t - t * z) / (1 - t)
 

@@ -59,7 +59,7 @@ class SoftBlur(NoiseInCosines):
     def invert(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Take the noise away and undo the blur, as far as precision carries the high frequencies."""
         if z is None:
-            raise ValueError("inverting soft diffusion needs the noise z")
+            raise ValueError("inverting soft diffusion needs the noise z that draw() returns")
         return self.blur.invert(x_t - self._sigma(t, x_t) * z, t, None)
 
     def summarize(self, x_1: Tensor) -> Tensor:

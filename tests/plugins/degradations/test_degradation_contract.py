@@ -1,20 +1,22 @@
-"""The contract for every degradation, also for parameters and shapes that the defaults do not reach."""
+"""The contract with unusual parameters and sizes, and what goes well with each degradation."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import astuple
+from typing import get_args
 
 import pytest
 import torch
+from torch import Tensor
 
-from genlab import Degradation
-from genlab.testing import Check, parametrize_with_checks
+from genlab import Degradation, InvertibleDegradation, Kind, registry
+from genlab.testing import check_degradation
 from genlab.testing.check import example_data, seeded
 from genlab_plugins.degradations.blur import Blur
 from genlab_plugins.degradations.blur_cascade import BlurCascade
-from genlab_plugins.degradations.blur_noise import BlurNoise
+from genlab_plugins.degradations.covering import Covering
 from genlab_plugins.degradations.gaussian import Gaussian
-from genlab_plugins.degradations.gravity import Gravity
 from genlab_plugins.degradations.ink import Ink
 from genlab_plugins.degradations.kaleidoscope import Kaleidoscope
 from genlab_plugins.degradations.mask_box import MaskBox
@@ -24,63 +26,69 @@ from genlab_plugins.degradations.mix import Mix
 from genlab_plugins.degradations.pixelate import Pixelate
 from genlab_plugins.degradations.soft_blur import SoftBlur
 
-ALL: list[Degradation] = [
-    Gaussian(schedule="linear"),
-    Gaussian(schedule="cosine"),
+USUAL: list[Degradation] = [
+    registry("degradation").get(n)() for n in registry("degradation").names()
+]
+UNUSUAL: list[Degradation] = [
     Gaussian(schedule="sigmoid"),
     Gaussian(schedule="edm", sigma_min=0.01, sigma_max=20.0, rho=4.0),
-    Gaussian(schedule="edm"),
     Gaussian(schedule="flow"),
-    Blur(),
-    BlurCascade(),
     BlurCascade(steps=6, size=7, sigma=1.0, growth=0.2, boundary="circular"),
-    BlurNoise(),
-    SoftBlur(),
     SoftBlur(noise=2.0, ratio=40.0),
-    Pixelate(),
     Pixelate(side=1),
-    Kaleidoscope(),
     Kaleidoscope(side=3),
-    MaskGaussian(),
     MaskGaussian(width=0.5, holes=1),
-    MaskDropout(),
     MaskDropout(carry=2, fade=0.001),
-    MaskBox(),
     MaskBox(carry=1),
-    Ink(),
     Ink(epsilon=2.0),
-    Gravity(),
 ]
+SIZES = ((1, 1, 1), (1, 1, 5), (4, 7, 2), (1, 3, 3), (2, 31, 17))
+
+ADVICE = {
+    # prior, sampler, prediction, loss, terminal, jitter
+    "blur": ("gmm", "naive", "x0", "l1", 0.25, 0.04),
+    "blur-cascade": ("gmm", "cold", "x0", "l1", 0.25, 0.04),
+    "blur-noise": ("gmm", "cold", "v", "l2", 0.0, 0.0),
+    "gaussian": ("gmm", "ddim", "v", "l2", 0.0, 0.0),
+    "gravity": ("gmm", "naive", "x0", "l2", 0.25, 0.04),
+    "ink": ("gmm", "cold", "x0", "l1", 0.25, 0.04),
+    "kaleidoscope": ("gmm", "cold", "x0", "l1", 0.25, 0.04),
+    "mask-box": ("gmm", "cold", "x0", "l2", 0.25, 0.0),
+    "mask-dropout": ("gmm", "cold", "x0", "l2", 0.25, 0.0),
+    "mask-gaussian": ("gmm", "cold", "x0", "l2", 0.25, 0.0),
+    "mix": ("empirical", "cold", "x0", "l2", 0.0, 0.0),
+    "pixelate": ("gmm", "naive", "x0", "l1", 0.25, 0.04),
+    "soft-blur": ("gmm", "cold", "v", "l2", 0.0, 0.0),
+}
 
 
-@parametrize_with_checks(ALL)
-def test_contract(check: Check) -> None:
-    check.run()
+@pytest.mark.parametrize("degradation", UNUSUAL, ids=repr)
+def test_contract(degradation: Degradation) -> None:
+    check_degradation(degradation)
 
 
-@parametrize_with_checks([Mix()], {"summary_is_small": "the last state is a whole other example"})
-def test_contract_of_mix(check: Check) -> None:
-    check.run()
+def test_advice() -> None:
+    names = registry("degradation").names()
+    given = {name: astuple(registry("degradation").get(name)().advice()) for name in names}
+    assert {name: given.get(name) for name in ADVICE} == ADVICE
 
 
-@pytest.mark.parametrize("degradation", [*ALL, Mix()], ids=lambda d: type(d).__name__)
-@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 5), (4, 7, 2), (1, 3, 3), (2, 31, 17)])
-def test_any_size(degradation: Any, shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("degradation", USUAL + UNUSUAL, ids=repr)
+def test_any_size(degradation: Degradation) -> None:
     """Also images of a single row, a single pixel, and prime sides; also a batch of one."""
-    for n in (1, 4):
+    for shape, n in ((shape, n) for shape in SIZES for n in (1, 4)):
         x_0 = example_data(shape, n)
         z = degradation.draw(x_0, generator=seeded(0))
         assert torch.equal(degradation.degrade(x_0, torch.zeros(n), z), x_0)
-        for t in (1e-42, 0.3, 1 - 2**-24, 1.0):
+        for t in (1e-42, 0.3, 1 - 2**-24):
             assert bool(degradation.degrade(x_0, torch.full((n,), t), z).isfinite().all())
-        x_1 = degradation.degrade(x_0, torch.ones(n), z)
-        c = degradation.summarize(x_1)
+        c = degradation.summarize(degradation.degrade(x_0, torch.ones(n), z))
         again = degradation.summarize(degradation.expand(c, shape, generator=seeded(1)))
         torch.testing.assert_close(again, c, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("degradation", [*ALL, Mix()], ids=lambda d: type(d).__name__)
-def test_tables_that_inference_made_serve_training(degradation: Any) -> None:
+@pytest.mark.parametrize("degradation", USUAL, ids=repr)
+def test_tables_that_inference_made_serve_training(degradation: Degradation) -> None:
     """Gradients flow through a degradation whose first call was in inference mode."""
     shape = (1, 6, 11)
     with torch.inference_mode():
@@ -94,12 +102,24 @@ def test_tables_that_inference_made_serve_training(degradation: Any) -> None:
     assert bool(x_0.grad.isfinite().all())
 
 
-@pytest.mark.parametrize(
-    "degradation",
-    [d for d in [*ALL, Mix()] if d.tags.stochastic],
-    ids=lambda d: type(d).__name__,
-)
-def test_a_missing_draw_is_named(degradation: Any) -> None:
+def uses_of_the_draw(degradation: Degradation) -> list[Callable[[Tensor, Tensor, None], Tensor]]:
+    uses = [degradation.degrade]
+    if isinstance(degradation, InvertibleDegradation):
+        uses.append(degradation.invert)
+    if isinstance(degradation, Covering):
+        uses += [degradation.A, degradation.A_adjoint]
+    return uses
+
+
+@pytest.mark.parametrize("degradation", [d for d in USUAL if d.tags.stochastic], ids=repr)
+def test_a_missing_draw_is_named(degradation: Degradation) -> None:
     x_0 = example_data((1, 4, 4), 2)
-    with pytest.raises(ValueError, match=r"draw\(\)"):
-        degradation.degrade(x_0, torch.ones(2), None)
+    for use in uses_of_the_draw(degradation):
+        with pytest.raises(ValueError, match=r"z that draw\(\) returns"):
+            use(x_0, torch.ones(2), None)
+
+
+def test_what_knows_no_space_takes_every_kind_of_data() -> None:
+    every = frozenset(get_args(Kind))
+    assert Gaussian().tags.data == Mix().tags.data == every
+    assert Blur().tags.data == MaskBox().tags.data == {"image"}

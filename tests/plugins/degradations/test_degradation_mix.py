@@ -28,6 +28,10 @@ def test_a_batch_of_one() -> None:
     assert torch.equal(Mix().draw(image, generator=seeded(0)), image.rot90(2, (-2, -1)))
     vector = example_data((5,), 1)
     assert torch.equal(Mix().draw(vector, generator=seeded(0)), -vector)
+    series = example_data((2, 7), 1)
+    assert torch.equal(Mix().draw(series, generator=seeded(0)), series.flip(2))
+    volume = example_data((2, 3, 4, 5), 1)
+    assert torch.equal(Mix().draw(volume, generator=seeded(0)), volume.flip((2, 3, 4)))
 
 
 def test_linear_fade() -> None:
