@@ -9,18 +9,18 @@ from scipy.stats import entropy
 from torch import Tensor
 
 from genlab import MetricTags
-from genlab_plugins.metrics.judge import PROCEDURE, Judge
-from genlab_plugins.metrics.seen_by_judge import SeenByJudge
+from genlab_plugins.metrics.classifier import Classifier
+from genlab_plugins.metrics.seen_by_classifier import SeenByClassifier
 
 __all__ = ["ClassHistogram", "compare_counts"]
 
 
 @final
-class ClassHistogram(SeenByJudge):
-    r"""How far the classes that a judge finds in samples are from those of real images.
+class ClassHistogram(SeenByClassifier):
+    r"""How far the classes of samples are from those of real images, as the reference classifier sees them.
 
-    With the shares :math:`p_k` of the judge's most probable classes among the samples and :math:`q_k`
-    among the real images:
+    With the shares :math:`p_k` of the classifier's most probable classes among the samples and
+    :math:`q_k` among the real images:
 
     * ``kl``: :math:`\sum_k p_k \log (p_k / q_k)` in nats, half a count added to each class on both
       sides, so that it is finite,
@@ -28,21 +28,22 @@ class ClassHistogram(SeenByJudge):
     * ``smallest``, ``largest``: the smallest and largest :math:`p_k`.
 
     Args:
-        judge: A file that ``genlab judge`` wrote; None: the judge of the data.
+        classifier: A file that ``genlab classifier`` wrote; None: the reference classifier of the data.
     """
 
+    uses = "classes"
     tags = MetricTags(
         labels=True,
         data=frozenset({"image"}),
-        features=f"{PROCEDURE}, classes",
+        features="classes of the reference classifier",
         higher=frozenset({"smallest"}),
     )
 
-    def score(self, fitted: Judge, x: Tensor, real: Tensor) -> dict[str, float]:
+    def score(self, fitted: Classifier, x: Tensor, real: Tensor) -> dict[str, float]:
         """Return both divergences and the extreme shares."""
         counts = [
-            torch.bincount(look.probabilities.argmax(1), minlength=look.probabilities.shape[1])
-            for look in (fitted.look(x), fitted.look(real))
+            torch.bincount(each.argmax(1), minlength=each.shape[1])
+            for each in (fitted.outputs(x).probabilities, fitted.outputs(real).probabilities)
         ]
         return compare_counts(*counts)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable
-from typing import Literal, final
+from dataclasses import replace
+from typing import Literal, NamedTuple, final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +14,23 @@ import torch
 from torch import Tensor
 
 from genlab import DataSpec, Examples, Metric, MetricTags, RequestError
-from genlab_plugins.metrics.judge import PROCEDURE
-from genlab_plugins.metrics.judge_finding import find_judge
+from genlab_plugins.metrics.classifier_finding import find_classifier
+from genlab_plugins.metrics.classifier_network import FEATURES
 
-__all__ = ["Frechet", "frechet_distance"]
+__all__ = ["Features", "Frechet", "frechet_distance"]
+
+_INCEPTION = "inception, 2048 features"
 
 Matrix = npt.NDArray[np.float64]
+
+
+class Features(NamedTuple):
+    """What the distance is measured in."""
+
+    name: str
+    """Whose features they are, and how many."""
+    of: Callable[[Tensor], Tensor]
+    """Takes images ``(N, C, H, W)`` and returns their features ``(N, D)``."""
 
 
 @final
@@ -34,41 +46,48 @@ class Frechet(Metric):
     Source: Heusel et al. 2017 (arXiv:1706.08500), there with the features of Inception.
 
     Args:
-        features: Whose features: those of the data set's judge, or the 2,048 of Inception, which need
-            the package torch-fidelity (``pip install torch-fidelity``); it downloads the weights when
-            they are first used.
-        judge: A file that ``genlab judge`` wrote; None: the judge of the data.
+        features: Whose features: those of the reference classifier of the data, or the 2,048 of Inception,
+            which need the package torch-fidelity (``pip install torch-fidelity``); it downloads the weights
+            when they are first used.
+        classifier: A file that ``genlab classifier`` wrote; None: the reference classifier of the data.
 
     Raises:
         RequestError: Inception is asked for, and torch-fidelity is not installed.
     """
 
     tags = MetricTags(
-        labels=True, data=frozenset({"image"}), features=f"{PROCEDURE}, 64 features", at_least=2048
+        labels=True,
+        data=frozenset({"image"}),
+        features="64 features of the reference classifier",
+        at_least=2048,
     )
 
     def __init__(
-        self, *, features: Literal["judge", "inception"] = "judge", judge: str | None = None
+        self,
+        *,
+        features: Literal["classifier", "inception"] = "classifier",
+        classifier: str | None = None,
     ) -> None:
-        self.features, self.judge = features, judge
+        self.features, self.classifier = features, classifier
         if features == "inception":
             _require_inception()
-            self.tags = MetricTags(
-                data=frozenset({"image"}), features="inception, 2048 features", at_least=2048
-            )
+            self.tags = replace(self.tags, labels=False, features=_INCEPTION)
 
-    def fit(self, train: Examples, spec: DataSpec, *, seed: int) -> Callable[[Tensor], Tensor]:
+    def fit(self, train: Examples, spec: DataSpec, *, seed: int) -> Features:
         """Return what turns images into features."""
         if self.features == "inception":
-            return _inception()
-        judge = find_judge(train, spec, file=self.judge)
-        return lambda x: judge.look(x).features
+            return Features(_INCEPTION, _inception())
+        classifier = find_classifier(train, spec, file=self.classifier)
+        name = f"{classifier.record.procedure}, {FEATURES} features"
+        return Features(name, lambda x: classifier.outputs(x).features)
 
-    def score(
-        self, fitted: Callable[[Tensor], Tensor], x: Tensor, real: Tensor
-    ) -> dict[str, float]:
+    def score(self, fitted: Features, x: Tensor, real: Tensor) -> dict[str, float]:
         """Return the distance, in squared units of the features."""
-        return {"frechet": frechet_distance(*_moments(fitted(x)), *_moments(fitted(real)))}
+        return {"frechet": frechet_distance(*_moments(fitted.of(x)), *_moments(fitted.of(real)))}
+
+    def features_of(self, fitted: Features) -> str:
+        """Return whose features were used, and how many they are."""
+        return fitted.name
 
 
 def frechet_distance(mean_x: Matrix, cov_x: Matrix, mean_y: Matrix, cov_y: Matrix) -> float:
@@ -98,7 +117,7 @@ def _require_inception() -> None:
     if importlib.util.find_spec("torch_fidelity") is None:
         raise RequestError(
             "features = 'inception' needs the package torch-fidelity: pip install torch-fidelity, or take "
-            "features = 'judge'"
+            "features = 'classifier'"
         )
 
 

@@ -8,16 +8,16 @@ import torch
 from torch import Tensor
 
 from genlab import MetricTags
+from genlab_plugins.metrics.classifier import Classifier
 from genlab_plugins.metrics.discrepancy import unbiased_mmd2
-from genlab_plugins.metrics.judge import PROCEDURE, Judge
-from genlab_plugins.metrics.seen_by_judge import SeenByJudge
+from genlab_plugins.metrics.seen_by_classifier import SeenByClassifier
 
 __all__ = ["Kernel", "polynomial"]
 
 
 @final
-class Kernel(SeenByJudge):
-    r"""The kernel distance between the features of samples and of real images.
+class Kernel(SeenByClassifier):
+    r"""The kernel distance (KID) between the features of samples and of real images.
 
     The squared maximum mean discrepancy under :math:`k(a, b) = (a \cdot b / D + 1)^3`, by the unbiased
     estimate over all pairs,
@@ -30,14 +30,18 @@ class Kernel(SeenByJudge):
     Source: Binkowski et al. 2018 (arXiv:1801.01401), there with the features of Inception.
 
     Args:
-        judge: A file that ``genlab judge`` wrote; None: the judge of the data.
+        classifier: A file that ``genlab classifier`` wrote; None: the reference classifier of the data.
     """
 
-    tags = MetricTags(labels=True, data=frozenset({"image"}), features=f"{PROCEDURE}, 64 features")
+    tags = MetricTags(
+        labels=True,
+        data=frozenset({"image"}),
+        features="64 features of the reference classifier",
+    )
 
-    def score(self, fitted: Judge, x: Tensor, real: Tensor) -> dict[str, float]:
+    def score(self, fitted: Classifier, x: Tensor, real: Tensor) -> dict[str, float]:
         """Return the squared discrepancy."""
-        a, b = fitted.look(x).features.double(), fitted.look(real).features.double()
+        a, b = fitted.outputs(x).features.double(), fitted.outputs(real).features.double()
         return {"kernel": unbiased_mmd2(a, b, polynomial)}
 
 

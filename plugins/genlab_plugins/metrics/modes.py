@@ -8,8 +8,7 @@ import torch
 from pydantic import PositiveFloat
 from torch import Tensor
 
-from genlab import DataSpec, Examples, Metric, MetricTags, RequestError
-from genlab.protocols.metric import HasModes
+from genlab import DataSpec, Examples, HasModes, Metric, MetricTags, RequestError
 
 __all__ = ["Modes"]
 

@@ -6,8 +6,7 @@ from typing import final
 
 from torch import Tensor
 
-from genlab import DataSpec, Examples, Metric, MetricTags
-from genlab.evaluation import nearest
+from genlab import DataSpec, Examples, Metric, MetricTags, nearest
 
 __all__ = ["NearestNeighbour"]
 
@@ -32,7 +31,7 @@ class NearestNeighbour(Metric):
     nearest neighbours says what such a test can show and what it cannot.
     """
 
-    tags = MetricTags(data=frozenset({"image"}), features="pixels", at_most=1000, floor="test")
+    tags = MetricTags(data=frozenset({"image"}), features="pixels", at_most=1000, baseline="test")
 
     def fit(self, train: Examples, spec: DataSpec, *, seed: int) -> Examples:
         """Return the training images."""

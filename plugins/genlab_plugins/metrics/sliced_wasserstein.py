@@ -17,7 +17,7 @@ __all__ = ["SlicedWasserstein"]
 
 
 class SlicedWasserstein(Metric):
-    r"""The sliced 2-Wasserstein distance between samples and real data.
+    r"""The sliced 2-Wasserstein distance between samples and real data, of any kind.
 
     .. math:: SW_2^2(P, Q) = \mathbb{E}_{\theta \sim U(S^{D-1})} W_2^2(\theta_\# P, \theta_\# Q)
 
@@ -28,7 +28,7 @@ class SlicedWasserstein(Metric):
         projections: Number of random directions.
     """
 
-    tags = MetricTags(features="data")
+    tags = MetricTags(data=frozenset({"image", "vector", "series", "volume"}))
 
     def __init__(self, *, projections: PositiveInt = 200) -> None:
         self.projections = projections

@@ -7,22 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from genlab import Dataset, Examples
-from genlab.registries import build
+import genlab
 
 
 @pytest.fixture(scope="session")
-def digits() -> tuple[Dataset, Examples, Examples]:
-    """The digits: the data set, its training and its test split."""
-    dataset = build("dataset", "digits")
-    return dataset, dataset.load("train"), dataset.load("test")
+def digits() -> genlab.Data:
+    """The digits, loaded."""
+    dataset = genlab.build("dataset", "digits")
+    return genlab.Data(dataset.spec, dataset.load("train"), dataset.load("test"), dataset)
 
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty user's cache."""
-    monkeypatch.setattr(
-        "genlab_plugins.metrics.judge_finding.user_cache_dir", lambda _: str(tmp_path)
-    )
-    monkeypatch.setattr("genlab_plugins.metrics.judge_finding._FOUND", {})
-    return tmp_path / "judges"
+    """The folder of classifiers in an empty user's cache."""
+    finding = "genlab_plugins.metrics.classifier_finding"
+    monkeypatch.setattr(f"{finding}.cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(f"{finding}._FOUND", {})
+    return tmp_path / "classifiers"

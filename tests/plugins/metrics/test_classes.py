@@ -1,4 +1,4 @@
-"""What the metrics make of the judge's probabilities, on tables whose answer is known."""
+"""What the metrics make of the classifier's probabilities, on tables whose answer is known."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from scipy.stats import entropy
 
 from genlab_plugins.metrics.class_histogram import compare_counts
-from genlab_plugins.metrics.judge_confidence import confidence
+from genlab_plugins.metrics.classifier_confidence import confidence
 
 
 def test_equal_counts_do_not_diverge() -> None:

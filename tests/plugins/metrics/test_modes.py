@@ -8,7 +8,6 @@ import pytest
 import torch
 
 import genlab
-from genlab.evaluation import measure, require_metric_fits
 from genlab_plugins.metrics.modes import Modes
 
 
@@ -67,26 +66,20 @@ def test_agrees_with_the_distances_by_hand() -> None:
     assert score("25-gaussians", x)["high-quality"] == pytest.approx(good / 300)
 
 
-def test_measure_hands_the_data_set_on() -> None:
-    dataset = genlab.build("dataset", "8-gaussians", train=2000, test=2000)
-    train, test = dataset.load("train"), dataset.load("test")
-    records = measure(
-        "modes",
-        Modes(),
-        test.x[:500],
-        train,
-        test,
-        dataset.spec,
-        seed=0,
-        ema=False,
-        dataset=dataset,
-    )
-    by_name = {record["name"]: record for record in records}
-    assert by_name["modes/found"]["value"] == by_name["modes/found"]["floor"] == 8
+def test_evaluate_hands_the_data_set_on_and_refuses_one_without_modes() -> None:
+    for name in ("8-gaussians", "moons"):
+        dataset = genlab.build("dataset", name, train=2000, test=2000)
+        data = genlab.Data(dataset.spec, dataset.load("train"), dataset.load("test"), dataset)
+        if name == "moons":
+            with pytest.raises(genlab.RequestError, match="knows its modes, such as '8-gaussians'"):
+                genlab.evaluate(data.test.x[:500], data, "modes")
+        else:
+            records = genlab.evaluate(data.test.x[:500], data, "modes")
+            by_name = {record["name"]: record for record in records}
+            assert by_name["modes/found"]["value"] == by_name["modes/found"]["baseline"] == 8
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_data_without_modes_is_refused(known: bool) -> None:
-    dataset = genlab.build("dataset", "moons")
-    with pytest.raises(genlab.RequestError, match="knows its modes, such as '8-gaussians'"):
-        require_metric_fits("modes", Modes(), dataset.spec, dataset if known else None)
+def test_fitting_without_a_data_set_is_refused() -> None:
+    dataset = genlab.build("dataset", "moons", train=10, test=10)
+    with pytest.raises(genlab.RequestError, match="knows its modes"):
+        Modes().fit(dataset.load("train"), dataset.spec, seed=0)

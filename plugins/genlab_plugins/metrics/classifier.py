@@ -1,7 +1,7 @@
-"""The judge: a small classifier of real data, through whose eyes samples are looked at.
+"""The reference classifier: a small classifier of real data, in whose features samples are measured.
 
-A judge belongs to a training split: its record holds a fingerprint of the images and labels it has learned
-from. It is a measuring instrument: its seed has nothing to do with that of a run.
+It belongs to a training split: its record holds a fingerprint of the images and labels it has learned from.
+It is a measuring instrument: its seed has nothing to do with that of a run.
 """
 
 from __future__ import annotations
@@ -19,17 +19,14 @@ from safetensors.torch import save
 from torch import Tensor
 
 from genlab import DataSpec, Examples, RequestError
-from genlab_plugins.metrics.judge_network import JudgeNetwork
+from genlab_plugins.metrics.classifier_network import ClassifierNetwork
 
-__all__ = ["PROCEDURE", "Judge", "JudgeRecord", "Look", "fingerprint", "load_judge"]
-
-PROCEDURE = "judge-1"
-"""Name of the training procedure. Whoever changes what it computes gives it another name."""
+__all__ = ["Classifier", "ClassifierRecord", "Outputs", "fingerprint", "load_classifier"]
 
 
 @dataclass(frozen=True)
-class JudgeRecord:
-    """Where a judge comes from, and how good it is.
+class ClassifierRecord:
+    """Where a reference classifier comes from, and how good it is.
 
     Args:
         dataset: Name of its data set.
@@ -68,8 +65,8 @@ class JudgeRecord:
     created: str
 
 
-class Look(NamedTuple):
-    """What a judge sees in ``N`` images."""
+class Outputs(NamedTuple):
+    """What a classifier computes of ``N`` images."""
 
     features: Tensor
     """The penultimate layer, float32 ``(N, 64)``."""
@@ -78,53 +75,58 @@ class Look(NamedTuple):
 
 
 @final
-class Judge:
+class Classifier:
     """A trained classifier with its record.
 
-    What it saw in the last few sets of images is remembered, because several metrics look at the same.
+    The outputs for the last few sets of images are kept, because several metrics measure the same samples.
 
     Args:
         network: The trained network.
         record: Where it comes from.
     """
 
-    def __init__(self, network: JudgeNetwork, record: JudgeRecord) -> None:
+    def __init__(self, network: ClassifierNetwork, record: ClassifierRecord) -> None:
         self.network = network.eval().to(memory_format=torch.channels_last)
         self.record = record
-        self._seen: OrderedDict[str, Look] = OrderedDict()
+        self._kept: OrderedDict[str, Outputs] = OrderedDict()
 
     @torch.no_grad()
-    def look(self, x: Tensor) -> Look:
-        """Look at images.
+    def outputs(self, x: Tensor) -> Outputs:
+        """Return features and probabilities of images.
 
         Args:
             x: Images ``(N, C, H, W)`` in [-1, 1].
+
+        Raises:
+            ValueError: The images are of another shape.
         """
         if tuple(x.shape[1:]) != self.record.shape:
             raise ValueError(
-                f"the judge knows images {self.record.shape}, not {tuple(x.shape[1:])}"
+                f"the classifier is for images {self.record.shape}, not {tuple(x.shape[1:])}"
             )
         x = x.detach().float().cpu().contiguous()
         key = hashlib.blake2b(x.numpy().data).hexdigest()
-        if key not in self._seen:
-            found = [self._look(part) for part in x.split(512)]
-            self._seen[key] = Look(*(torch.cat(parts) for parts in zip(*found, strict=True)))
-        self._seen.move_to_end(key)
-        while len(self._seen) > _REMEMBERED:
-            self._seen.popitem(last=False)
-        return self._seen[key]
+        if key not in self._kept:
+            found = [self._outputs(part) for part in x.split(512)]
+            self._kept[key] = Outputs(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+        self._kept.move_to_end(key)
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return self._kept[key]
 
-    def _look(self, x: Tensor) -> Look:
+    def _outputs(self, x: Tensor) -> Outputs:
         features = self.network.features(x.to(memory_format=torch.channels_last))
-        return Look(features, self.network.head(features).softmax(1))
+        return Outputs(features, self.network.head(features).softmax(1))
 
     def to_bytes(self) -> bytes:
-        """Return the judge as a safetensors file with weights in float16."""
+        """Return the classifier as a safetensors file with weights in float16."""
         halves = {
             key: value.half().contiguous() if value.is_floating_point() else value.contiguous()
             for key, value in self.network.state_dict().items()
         }
-        return save(halves, metadata={"judge": json.dumps(asdict(self.record), sort_keys=True)})
+        return save(
+            halves, metadata={"classifier": json.dumps(asdict(self.record), sort_keys=True)}
+        )
 
 
 def fingerprint(train: Examples, spec: DataSpec) -> str:
@@ -141,28 +143,30 @@ def fingerprint(train: Examples, spec: DataSpec) -> str:
     return found.hexdigest()[:32]
 
 
-def load_judge(path: Path) -> Judge:
-    """Read the judge that ``genlab judge`` wrote.
+def load_classifier(path: Path) -> Classifier:
+    """Read the file that ``genlab classifier`` wrote.
 
     Raises:
-        RequestError: The file is missing, damaged or no judge.
+        RequestError: The file is missing, damaged or no classifier.
     """
     try:
         with safe_open(path, framework="pt") as file:
             return _read(file)
     except FileNotFoundError:
-        raise RequestError(f"the judge {path} is missing: 'genlab judge' makes one") from None
+        raise RequestError(
+            f"the classifier {path} is missing: 'genlab classifier' makes one"
+        ) from None
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise RequestError(f"{path} cannot be read as a judge: {error}") from None
+        raise RequestError(f"{path} cannot be read as a classifier: {error}") from None
 
 
-def _read(file: Any) -> Judge:
-    """Build a judge from an open safetensors file."""
-    fields = json.loads((file.metadata() or {})["judge"])
-    record = JudgeRecord(**{**fields, "shape": tuple(fields["shape"])})
-    network = JudgeNetwork(record.shape[0], record.classes)
+def _read(file: Any) -> Classifier:
+    """Build a classifier from an open safetensors file."""
+    fields = json.loads((file.metadata() or {})["classifier"])
+    record = ClassifierRecord(**{**fields, "shape": tuple(fields["shape"])})
+    network = ClassifierNetwork(record.shape[0], record.classes)
     network.load_state_dict({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
-    return Judge(network, record)
+    return Classifier(network, record)
 
 
-_REMEMBERED = 8
+_KEPT = 8  # sets of images whose outputs are kept

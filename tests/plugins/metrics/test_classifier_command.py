@@ -1,20 +1,20 @@
-"""The command that trains a judge."""
+"""The command that trains a reference classifier."""
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 import genlab
-from genlab.cli.judge import judge
-from genlab_plugins.metrics.judge import fingerprint, load_judge
+from genlab_plugins.commands.classifier import classifier
+from genlab_plugins.metrics.classifier import fingerprint, load_classifier
 
 app = typer.Typer()
-app.command()(judge)
+app.command()(classifier)
 
 
 def call(*arguments: str) -> str:
@@ -23,28 +23,27 @@ def call(*arguments: str) -> str:
     return result.output
 
 
-def test_writes_a_judge_to_a_file_and_says_how_good_it_is(tmp_path: Path) -> None:
+def test_writes_a_file_and_says_how_good_it_is(tmp_path: Path) -> None:
     file = tmp_path / "own.safetensors"
-    said = call("digits", "--epochs", "0.2", "--seed", "4", "--out", str(file))
-    record = load_judge(file).record
+    output = call("digits", "--epochs", "0.2", "--seed", "4", "--out", str(file))
+    record = load_classifier(file).record
     assert (record.dataset, record.seed, record.accuracy_on) == ("digits", 4, "test")
-    assert f"{record.accuracy:.2%}" in said
+    assert f"{record.accuracy:.2%}" in output
 
 
-def test_without_a_file_it_lands_where_metrics_look(cache: Path, digits: Any) -> None:
-    dataset, train, _ = digits
+def test_without_a_file_it_lands_where_metrics_look(cache: Path, digits: genlab.Data) -> None:
     call("digits", "--epochs", "0.1")
     (file,) = cache.iterdir()
-    assert file.name.startswith(fingerprint(train, dataset.spec))
+    assert file.name.startswith(fingerprint(digits.train, digits.spec))
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["digits", "--epochs", "1", "--minutes", "1"], "give one of them"),
-        (["digits", "--epochs", "0"], "positive"),
-        (["digits", "--minutes", "-1"], "positive"),
-        (["digits", "--out", "judge.pt"], "safetensors"),
+        (["digits", "--epochs", "1", "--minutes", "1"], "one budget"),
+        (["digits", "--epochs", "0"], "larger than 0"),
+        (["digits", "--minutes", "-1"], "larger than 0"),
+        (["digits", "--out", "classifier.pt"], "safetensors"),
         (["moons"], "images with labels"),
         (["diggits"], "digits"),
         (["digits", "--device", "quantum"], "there are auto"),
@@ -58,3 +57,9 @@ def test_a_wrong_request_is_one_clear_line(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(genlab.RequestError, match=message):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_it_is_an_entry_point() -> None:
+    (point,) = entry_points(group="genlab.commands", name="classifier")
+    assert point.load() is classifier

@@ -1,19 +1,19 @@
-"""The network of the judge."""
+"""The network of the reference classifier."""
 
 from __future__ import annotations
 
-from typing import cast, final
+from typing import final
 
 from torch import Tensor, nn
 
-__all__ = ["FEATURES", "JudgeNetwork"]
+__all__ = ["FEATURES", "ClassifierNetwork"]
 
 FEATURES = 64
 """Number of features, the width of the penultimate layer."""
 
 
 @final
-class JudgeNetwork(nn.Module):
+class ClassifierNetwork(nn.Module):
     """A small convolutional classifier.
 
     Four convolutions with batch normalisation, the first with stride 2 and a maximum over 2 x 2 pixels
@@ -43,11 +43,13 @@ class JudgeNetwork(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """Return the features ``(B, 64)`` of images ``(B, C, H, W)``."""
-        return cast(Tensor, self.trunk(x))
+        features: Tensor = self.trunk(x)
+        return features
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits ``(B, classes)`` of images ``(B, C, H, W)``."""
-        return cast(Tensor, self.head(self.features(x)))
+        logits: Tensor = self.head(self.features(x))
+        return logits
 
 
 def _convolution(
