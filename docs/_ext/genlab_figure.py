@@ -17,12 +17,12 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from genlab.figures.files import save_figure
+from genlab.report.figures.files import save_figure
 
 STRIP = """
 import torch
 from genlab import build
-from genlab.figures.forward import forward
+from genlab.report.figures.forward import forward
 
 degradation = build("degradation", "{name}")
 data = build("dataset", "digits" if "image" in degradation.tags.data else "moons")

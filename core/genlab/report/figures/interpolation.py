@@ -1,0 +1,98 @@
+"""Interpolation: paths from one example to another, through a model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from matplotlib.figure import Figure as Drawing
+from pydantic import Field
+from torch import Tensor
+
+from genlab.components.dataset import DataSpec
+from genlab.diffusion.interpolation import interpolate
+from genlab.diffusion.paths import Path
+from genlab.errors import RequestError
+from genlab.report.figure import Figure, Results
+from genlab.report.figures.needs import Label, is_flow, no_diffusion, no_such_class, not_of_kind
+from genlab.report.figures.strips import headings, image_strip
+from genlab.report.figures.style import style
+from genlab.report.pairs import class_pairs, example_pairs
+
+__all__ = ["Interpolation", "interpolation"]
+
+
+class Interpolation(Figure):
+    """Paths between pairs of test images: in degraded states, or in the latent space of a flow.
+
+    Source: Ho, Jain & Abbeel 2020 (arXiv:2006.11239), fig. 8.
+
+    Args:
+        pairs: How many pairs of images.
+        points: Points of a path, both ends included.
+        t: How far both ends are degraded, for a diffusion.
+        path: ``"linear"`` or ``"slerp"``. None: slerp in the latent space of a flow, and linear in degraded
+            states.
+        labels: Classes by number or name that paths begin and end with. None: pairs of two classes each.
+    """
+
+    def __init__(
+        self,
+        *,
+        pairs: Annotated[int, Field(ge=1, le=20)] = 4,
+        points: Annotated[int, Field(ge=2, le=30)] = 11,
+        t: Annotated[float, Field(gt=0, le=1)] = 0.5,
+        path: Path | None = None,
+        labels: tuple[Label, Label] | None = None,
+    ) -> None:
+        self.pairs, self.points, self.t, self.path, self.labels = pairs, points, t, path, labels
+
+    def fits(self, run: Results) -> str | None:
+        """Ask for images, for something to interpolate in, and for a pair of test images."""
+        reason = not_of_kind(run, "image")
+        if reason:
+            return reason
+        if no_diffusion(run) and not is_flow(run):
+            return "the model is neither a diffusion nor a flow: it has no latent space"
+        if self.labels is not None and (reason := no_such_class(run.spec, self.labels)):
+            return reason
+        try:
+            a, _ = self._ends(run)
+        except RequestError as error:
+            return str(error)
+        return None if len(a) else "the test split has no pair of images to interpolate between"
+
+    def draw(self, run: Results) -> Drawing:
+        """Interpolate between test images."""
+        a, b = self._ends(run)
+        between = interpolate(run.model, a, b, self.points, self.t, path=self.path, seed=run.seed)
+        return interpolation(a, b, between, run.spec)
+
+    def _ends(self, run: Results) -> tuple[Tensor, Tensor]:
+        if self.labels is None:
+            return example_pairs(run.data.test, self.pairs)
+        return class_pairs(run.data.test, run.spec, *self.labels, self.pairs)
+
+
+@style()
+def interpolation(a: Tensor, b: Tensor, between: Tensor, spec: DataSpec) -> Drawing:
+    """Show paths between pairs of images: source, what the model made of the path, source.
+
+    One row per pair. The columns beside the sources are their reconstructions, at lambda = 0 and 1.
+
+    Source: Ho, Jain & Abbeel 2020 (arXiv:2006.11239), fig. 8.
+
+    Args:
+        a: Where the paths begin, ``(B, C, H, W)``.
+        b: Where they end, ``(B, C, H, W)``.
+        between: Points of the paths, ``(points, B, C, H, W)``.
+        spec: What the data is.
+    """
+    if spec.kind != "image":
+        raise RequestError(
+            f"the figure of an interpolation shows images; this data is of the kind {spec.kind!r}"
+        )
+    count = len(between)
+    shares = [f"{i / max(count - 1, 1):.2g}" for i in range(count)]
+    columns = torch.stack([a.cpu(), *between.cpu(), b.cpu()], 1)
+    return image_strip(columns, ["source", *headings("λ = ", shares, 0), "source"])

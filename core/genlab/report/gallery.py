@@ -1,0 +1,161 @@
+"""Which figures fit a run, and drawing them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from genlab.components.registry import build, registry
+from genlab.errors import GenlabError, RequestError
+from genlab.evaluation.evaluate import registered_name
+from genlab.report.figure import Figure, Results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+__all__ = ["FORMATS", "draw", "drawn", "figure_files", "fitting", "usual_figures"]
+
+Warn = Callable[[str], None]
+"""Is called with what went wrong, in words."""
+
+FORMATS = ("png", "svg")
+"""The formats that figures of a run are kept in."""
+
+_FIRST = (
+    "loss", "quality", "samples-over-training", "samples", "best-and-worst", "steps", "trajectory",
+    "forward", "progressive", "progressive-x_t", "interpolation", "density", "classification",
+    "confusion", "calibration",
+)  # fmt: skip
+
+
+def usual_figures(*, warn: Warn = warnings.warn) -> dict[str, Figure]:
+    """Return all registered figures, each with its defaults: genlab's own first, then others by name.
+
+    Args:
+        warn: Is told of a figure that cannot be built; it is left out.
+    """
+    names = registry("figure").names()
+    figures: dict[str, Figure] = {}
+    for name in sorted(names, key=lambda n: (_FIRST.index(n) if n in _FIRST else len(_FIRST), n)):
+        try:
+            figures[name] = build("figure", name)
+        except Exception as error:
+            warn(f"the figure {name!r} is left out: {_worded(error)}")
+    return figures
+
+
+def fitting(run: Results, figures: Mapping[str, Figure]) -> dict[str, str | None]:
+    """Say which figures fit a run.
+
+    Args:
+        run: The run.
+        figures: Figures by name.
+
+    Returns:
+        For each name None, or the reason why the figure does not fit.
+    """
+    return {name: _reason(figure, run) for name, figure in figures.items()}
+
+
+def draw(run: Results, figure: str | Figure | type[Figure], **options: Any) -> Drawing:
+    """Draw one figure of a run.
+
+    Args:
+        run: The run.
+        figure: The figure: a name, a class, or an object, which has its options already.
+        options: The options of a name or a class.
+
+    Raises:
+        RequestError: There is no such figure or option, or the figure does not fit the run.
+    """
+    if isinstance(figure, Figure):
+        if options:
+            raise RequestError(f"{figure!r} has its options already: {', '.join(options)}")
+        chosen = figure
+    else:
+        built = build("figure", figure, **options) if isinstance(figure, str) else figure(**options)
+        chosen = built
+    reason = _reason(chosen, run)
+    if reason is None:
+        return chosen.draw(run)
+    fit = [name for name, why in fitting(run, usual_figures()).items() if why is None]
+    raise RequestError(
+        f"the figure {_name(chosen)!r} does not fit: {reason}. These do: {', '.join(fit) or 'none'}"
+    )
+
+
+def drawn(
+    run: Results, figures: Mapping[str, Figure], *, warn: Warn
+) -> Iterator[tuple[str, Drawing]]:
+    """Draw the figures that fit a run, one after the other.
+
+    Args:
+        run: The run.
+        figures: Figures by name.
+        warn: Is told of a figure that raised; the others are drawn all the same.
+
+    Yields:
+        The name of each figure, and what was drawn.
+    """
+    for name, figure in figures.items():
+        try:
+            if figure.fits(run) is not None:
+                continue
+            drawing = figure.draw(run)
+        except Exception as error:
+            warn(_not_drawn(name, error))
+            continue
+        yield name, drawing
+
+
+def figure_files(
+    run: Results,
+    figures: Mapping[str, Figure],
+    *,
+    warn: Warn,
+    formats: tuple[str, ...] = FORMATS,
+) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Draw the figures that fit a run, as files.
+
+    Much of a figure, such as its formulas, is first read when it becomes a file: one that cannot become one
+    is reported and left out, too.
+
+    Args:
+        run: The run.
+        figures: Figures by name.
+        warn: Is told of a figure that raised; the others are drawn all the same.
+        formats: The formats, of ``"png"``, ``"svg"`` and ``"pdf"``.
+
+    Yields:
+        The name of each figure, and the file in each format.
+    """
+    from genlab.report.figures.files import figure_bytes
+
+    for name, drawing in drawn(run, figures, warn=warn):
+        try:
+            files = {format: figure_bytes(drawing, format) for format in formats}
+        except Exception as error:
+            warn(_not_drawn(name, error))
+            continue
+        yield name, files
+
+
+def _reason(figure: Figure, run: Results) -> str | None:
+    """Say why a figure does not fit a run; one that cannot say so does not."""
+    try:
+        return figure.fits(run)
+    except Exception as error:
+        return _worded(error)
+
+
+def _name(figure: Figure) -> str:
+    return registered_name(registry("figure"), figure) or type(figure).__name__
+
+
+def _not_drawn(name: str, error: Exception) -> str:
+    return f"the figure {name!r} was not drawn: {_worded(error)}"
+
+
+def _worded(error: Exception) -> str:
+    return str(error) if isinstance(error, GenlabError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,136 @@
+"""Interpolation paths from one class or picture to another, as a request names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genlab.components.dataset import DataSpec
+from genlab.diffusion.interpolation import interpolate, latent_mean
+from genlab.errors import RequestError
+from genlab.files import write_bytes
+from genlab.report.figure import Results
+from genlab.report.figures.files import figure_bytes
+from genlab.report.figures.images import save_gif, tile
+from genlab.report.figures.interpolation import interpolation
+from genlab.report.figures.needs import density_of
+from genlab.report.output import npz_bytes
+from genlab.report.pairs import class_pairs, examples_of_class
+from genlab.report.pictures import read_pictures
+
+__all__ = ["Paths", "check_path_output", "paths_between", "write_paths"]
+
+_SUFFIXES = (".png", ".svg", ".npz", ".gif")
+_AVERAGED = 1000  # training examples whose latents make the mean of a class
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Interpolation paths between pairs of examples.
+
+    Args:
+        a: Where they begin, ``(B, *shape)``.
+        b: Where they end, ``(B, *shape)``.
+        between: Their points, ``(points, B, *shape)``.
+    """
+
+    a: Tensor
+    b: Tensor
+    between: Tensor
+
+
+def paths_between(
+    run: Results, begin: str, end: str, *, pairs: int = 4, means: bool = False, **options: Any
+) -> Paths:
+    """Interpolate between what two words name.
+
+    Args:
+        run: The run.
+        begin: A picture file, or a class by name or number.
+        end: Likewise.
+        pairs: How many test images of a class are taken.
+        means: Whether a path between the latent means of two classes is added (flows).
+        options: What :func:`genlab.interpolate` takes: points, t, path, steps, sampler, seed.
+
+    Raises:
+        RequestError: A word names neither a class nor a file, or there are no means to take.
+    """
+    a, b = _ends(run, begin, end, pairs)
+    between = interpolate(run.model, a, b, **options)
+    if not means:
+        return Paths(a, b, between)
+    first, last = (_mean(run, word)[None] for word in (begin, end))
+    middle = interpolate(run.model, first, last, **options)
+    return Paths(torch.cat([first, a]), torch.cat([last, b]), torch.cat([middle, between], 1))
+
+
+def check_path_output(file: Path) -> None:
+    """Check that paths can be written to a file.
+
+    Raises:
+        RequestError: Its ending is not one of .png, .svg, .npz and .gif.
+    """
+    if file.suffix not in _SUFFIXES:
+        raise RequestError(
+            f"--out {file}: a path is written as .png or .svg (a strip), .npz (arrays) or .gif (an animation)"
+        )
+
+
+def write_paths(file: Path, paths: Paths, spec: DataSpec) -> None:
+    """Write paths in the format that the file's ending asks for.
+
+    Raises:
+        RequestError: Paths are not written to such a file, or the data is no images.
+    """
+    check_path_output(file)
+    if file.suffix == ".npz":
+        write_bytes(file, npz_bytes(paths.between, None))
+    elif spec.kind != "image":
+        raise RequestError(
+            f"the points of a path are shown as images; data of the kind {spec.kind!r} goes into an .npz file"
+        )
+    elif file.suffix == ".gif":
+        there = [tile(x) for x in paths.between]
+        save_gif(file, [*there, *there[::-1]], ms=120)
+    else:
+        figure = interpolation(paths.a, paths.b, paths.between, spec)
+        write_bytes(file, figure_bytes(figure, file.suffix[1:]))
+
+
+def _ends(run: Results, begin: str, end: str, pairs: int) -> tuple[Tensor, Tensor]:
+    """Return what two words name, as pairs of examples."""
+    files = [Path(word).is_file() for word in (begin, end)]
+    if not any(files):
+        first, last = (_class(run.spec, word) for word in (begin, end))
+        return class_pairs(run.data.test, run.spec, first, last, pairs)
+    a, b = (
+        read_pictures([Path(word)], run.spec)
+        if is_file
+        else examples_of_class(run.data.test, run.spec, _class(run.spec, word), pairs)
+        for word, is_file in zip((begin, end), files, strict=True)
+    )
+    count = max(len(a), len(b))
+    return a.expand(count, *a.shape[1:]), b.expand(count, *b.shape[1:])
+
+
+def _class(spec: DataSpec, word: str) -> int:
+    """Return the class that a word names."""
+    if not spec.classes:
+        raise RequestError(f"{word!r}: there is no such file, and the data has no classes")
+    try:
+        return spec.class_of(word)
+    except RequestError as error:
+        raise RequestError(f"{word!r}: there is no such file, and {error}") from None
+
+
+def _mean(run: Results, word: str) -> Tensor:
+    """Return the example that lies at the mean of a class's latents."""
+    if Path(word).is_file():
+        raise RequestError(f"--means needs two classes, and {word!r} is a file")
+    label = _class(run.spec, word)
+    x = examples_of_class(run.data.train, run.spec, label, _AVERAGED)
+    return latent_mean(density_of(run), x)

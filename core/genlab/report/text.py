@@ -1,0 +1,43 @@
+"""How values are written for reading."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["count", "duration", "exact", "number"]
+
+
+def number(value: Any) -> str:
+    """Write a value for reading: four digits, ``yes`` and ``no``, a dash for nothing."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(number(item) for item in value)
+    return str(value)
+
+
+def exact(value: Any) -> str:
+    """Write a value with all its digits."""
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def count(value: Any) -> str:
+    """Write a number of parameters, such as ``391 k`` or ``35.7 M``."""
+    if not isinstance(value, int | float) or value < 10_000:
+        return number(value)
+    return f"{value / 1e6:.3g} M" if value >= 1e6 else f"{value / 1e3:.3g} k"
+
+
+def duration(seconds: float) -> str:
+    """Write a time span, such as ``1 h 02 min``, ``4 min 10 s`` or ``8.5 s``."""
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
