@@ -12,18 +12,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from genlab import DegradationTags, GaussianDegradation
-from genlab.protocols import Degradation, Restores, Sampler
-
-_TAGS = DegradationTags(
-    gaussian=True, additive=True, stochastic=True, linear=True, data=frozenset({"vector"})
-)
+from genlab import Degradation, GaussianDegradation, Restores, Sampler
 
 
 class VariancePreserving(GaussianDegradation):
     """A quarter of a circle that stops just before no data is left."""
-
-    tags = _TAGS
 
     def alpha(self, t: Tensor) -> Tensor:
         return (0.495 * math.pi * t).cos()
@@ -35,8 +28,6 @@ class VariancePreserving(GaussianDegradation):
 class VarianceExploding(GaussianDegradation):
     """EDM's: only noise, whose amplitude runs along its grid of rho = 7."""
 
-    tags = _TAGS
-
     def alpha(self, t: Tensor) -> Tensor:
         return torch.ones_like(t)
 
@@ -46,8 +37,6 @@ class VarianceExploding(GaussianDegradation):
 
 class Flow(GaussianDegradation):
     """A straight line, on which no data at all is left at t = 1."""
-
-    tags = _TAGS
 
     def alpha(self, t: Tensor) -> Tensor:
         return 1 - t

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from genlab import DiagonalDegradation, Sampler
-from genlab_plugins.degradations.blur_noise import BlurNoise
+from genlab import Sampler
 from genlab_plugins.degradations.gaussian import Gaussian
-from genlab_plugins.degradations.soft_blur import SoftBlur
 from genlab_plugins.samplers.cold_momentum import ColdMomentum
 from genlab_plugins.samplers.ddim import DDIM
 from genlab_plugins.samplers.ddpm import DDPM
@@ -38,27 +35,17 @@ def require_moments(x: Tensor) -> None:
 
 
 CASES: dict[str, tuple[Sampler, int, str]] = {
-    "ddpm": (DDPM(), 400, "cosine"),
-    "ddpm-large": (DDPM(variance="large"), 400, "cosine"),
-    "ddpm-linear": (DDPM(), 400, "linear"),
-    "ddpm-flow": (DDPM(), 400, "flow"),
-    "ddpm-edm": (DDPM(), 400, "edm"),
-    "ddim": (DDIM(), 200, "cosine"),
-    "momentum": (ColdMomentum(), 400, "cosine"),
-    "euler-churn": (Euler(s_churn=10.0), 200, "cosine"),
-    "heun": (Heun(), 25, "cosine"),
-    "heun-flow": (Heun(), 25, "flow"),
-    "heun-edm": (Heun(), 18, "edm"),
-    "heun-churn": (Heun(s_churn=5.0), 50, "cosine"),
-    "dpmpp-2m": (DPMpp2M(), 25, "cosine"),
-    "dpmpp-2m-flow": (DPMpp2M(), 25, "flow"),
-    "dpmpp-2m-edm": (DPMpp2M(), 25, "edm"),
-    "heun-karras": (Heun(grid="karras"), 25, "cosine"),
+    "ddpm": (DDPM(), 300, "cosine"),
+    "ddpm-flow": (DDPM(variance="large"), 300, "flow"),
+    "ddpm-edm": (DDPM(), 300, "edm"),
+    "momentum": (ColdMomentum(), 300, "linear"),
+    "euler-churn": (Euler(s_churn=5.0), 100, "cosine"),
+    "heun-churn": (Heun(s_churn=5.0), 30, "cosine"),
     "heun-karras-flow": (Heun(grid="karras"), 25, "flow"),
-    "dpmpp-2m-log-snr": (DPMpp2M(grid="log-snr"), 25, "cosine"),
+    "heun-edm": (Heun(), 18, "edm"),
     "dpmpp-2m-log-snr-linear": (DPMpp2M(grid="log-snr"), 25, "linear"),
-    "ddim-log-snr-sigmoid": (DDIM(grid="log-snr"), 200, "sigmoid"),
-    "restart": (Restart(repeats=2, inner=60), 150, "cosine"),
+    "ddim-log-snr-sigmoid": (DDIM(grid="log-snr"), 150, "sigmoid"),
+    "restart": (Restart(repeats=2, inner=40), 100, "cosine"),
 }
 
 
@@ -70,43 +57,6 @@ def test_moments(case: str, ideal: Any, travel: Callable[..., Tensor]) -> None:
     x = degradation.expand(torch.empty(N, 0, dtype=torch.float64), (2,), generator=generator)
     restorer = ideal(degradation, CENTRES, VARIANCE)
     require_moments(travel(sampler, restorer, x, sampler.grid(steps, degradation), seed=5))
-
-
-@dataclass(frozen=True)
-class IdealFilter:
-    """The posterior mean of normal data with a variance for each coordinate: Wiener's filter."""
-
-    degradation: DiagonalDegradation
-    variances: Tensor
-
-    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
-        alpha, sigma = self.degradation.amplitudes(t, x_t)
-        gain = alpha * self.variances / (alpha.square() * self.variances + sigma.square())
-        return self.degradation.from_basis(gain * self.degradation.to_basis(x_t))
-
-
-@pytest.mark.parametrize("degradation", [BlurNoise(), SoftBlur(noise=1.0)], ids=["hot", "soft"])
-@pytest.mark.parametrize(
-    "sampler",
-    [DDPM(), DDPM(variance="large"), DDIM(), DDIM(eta=1.0), Restart(repeats=2, inner=60)],
-    ids=["ddpm", "ddpm-large", "ddim", "ddim-eta", "restart"],
-)
-def test_every_frequency_gets_its_own_variance(
-    sampler: Sampler, degradation: DiagonalDegradation, travel: Any
-) -> None:
-    """Images whose frequencies have different variances, from where blur and noise leave them."""
-    shape = (1, 4, 4)
-    generator = torch.Generator().manual_seed(2)
-    variances = 2.0 ** -torch.arange(16, dtype=torch.float64).reshape(shape).div(4)
-    c = torch.randn((N, *shape), generator=generator, dtype=torch.float64) * variances.sqrt()
-    x_0 = degradation.from_basis(c)
-    t = torch.ones(N, dtype=torch.float64)
-    x = degradation.degrade(x_0, t, degradation.draw(x_0, generator=generator))
-    restorer = IdealFilter(degradation, variances)
-    end = travel(sampler, restorer, x, sampler.grid(400, degradation), seed=5)
-    found = degradation.to_basis(end).square().mean(0) / variances
-    off = (found - 1).abs() / (2 / N) ** 0.5
-    assert float(off.max()) <= 5, f"{found} is not 1: {off} standard errors"
 
 
 def test_the_ideal_denoiser_is_the_posterior_mean(degradation: Any, ideal: Any) -> None:
@@ -126,7 +76,7 @@ def test_the_ideal_denoiser_is_the_posterior_mean(degradation: Any, ideal: Any) 
 
 
 def test_a_finite_data_set_is_reproduced(degradation: Any, ideal: Any, travel: Any) -> None:
-    """Without variance every walk ends at a point of the data set."""
+    """Without variance every trajectory ends at a point of the data set."""
     generator = torch.Generator().manual_seed(1)
     x = degradation.expand(torch.empty(50, 0, dtype=torch.float64), (2,), generator=generator)
     for sampler in (DDPM(), Heun(), DPMpp2M(), Restart()):

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from genlab import GaussianDegradation, RequestError
-from genlab.testing.reference import Fade
+from genlab import GaussianDegradation, RequestError, time_at
+from genlab.testing import Fade
 from genlab_plugins.degradations.blur import Blur
 from genlab_plugins.degradations.gaussian import Gaussian
 from genlab_plugins.samplers import grids
@@ -49,11 +49,11 @@ def ratio(degradation: GaussianDegradation, t: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", OF_TIME + OF_NOISE)
 def test_grids_fall_from_one_to_zero(name: Any, schedule: Any) -> None:
     degradation = Gaussian(schedule=schedule)
-    for steps in [*range(1, 40), 50, 64, 99, 100, 128, 250, 333, 500, 512, 777, 999, 1000]:
+    for steps in [*range(1, 12), 20, 39, 50, 100, 333, 1000]:
         require_grid(grids.times(name, steps, degradation), steps)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=100)
 @given(
     name=st.sampled_from(OF_TIME + OF_NOISE),
     schedule=st.sampled_from(SCHEDULES),
@@ -103,17 +103,17 @@ def test_power_has_the_exponent() -> None:
 def test_time_at_inverts(schedule: Any) -> None:
     degradation = Gaussian(schedule=schedule)
     t = torch.linspace(0.001, 0.999, 50, dtype=torch.float64)
-    found = grids.time_at(degradation, degradation.log_snr(t))
+    found = time_at(degradation, degradation.log_snr(t))
     torch.testing.assert_close(found, t, rtol=1e-6, atol=1e-9)
 
 
 def test_time_at_stops_at_the_ends() -> None:
     far = torch.tensor([-1e3, 1e3, -torch.inf, torch.inf], dtype=torch.float64)
-    found = grids.time_at(Gaussian(), far)
+    found = time_at(Gaussian(), far)
     torch.testing.assert_close(found, torch.tensor([1.0, 0, 1, 0]).double(), rtol=0, atol=1e-9)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=30)
 @given(
     schedule=st.sampled_from(SCHEDULES),
     steps=st.integers(4, 1000),
@@ -131,7 +131,7 @@ def test_log_snr_is_even_in_it(schedule: Any, steps: int, sigma_max: float) -> N
     assert float(want[0]) * (steps - 1) == pytest.approx(2 * math.log(top / bottom))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=30)
 @given(steps=st.integers(2, 1000), rho=st.floats(1.0, 12.0), sigma_max=st.floats(1.0, 80.0))
 def test_karras_is_the_paper_s_grid(steps: int, rho: float, sigma_max: float) -> None:
     """On a schedule whose ratio is sigma itself: eq. 5, from sigma_max to sigma_min = 0.002."""
