@@ -6,25 +6,34 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from genlab.config import merge, merge_training, parse_assignments
+from genlab.components.data import as_dataset, loaded
+from genlab.components.dataset import Data
+from genlab.components.engine import Engine, Outcome
+from genlab.components.registry import build
+from genlab.config import Chosen, made, merge, nested, parse_assignments, with_path
 from genlab.errors import RequestError
-from genlab.runs import Run
-from genlab.runs.engine import continue_run, start_run
-from genlab.runs.series import experiment_tables
+from genlab.runs.run import Run
+from genlab.runs.series import carry_out, compare_runs, experiment_tables, jobs_of, swept
+from genlab.runs.start import continue_run, start_run
+from genlab.runs.status import Stage
 
-__all__ = ["open_run", "request", "resume", "run"]
+__all__ = ["compare", "load", "open_run", "request", "resume", "run", "sweep"]
 
 
 def run(
     experiment: str | Path | None = None,
     *,
-    degradation: str | Mapping[str, Any] | None = None,
-    backbone: str | Mapping[str, Any] | None = None,
-    sampler: str | Mapping[str, Any] | None = None,
-    density: str | Mapping[str, Any] | None = None,
+    degradation: Any = None,
+    backbone: Any = None,
+    sampler: Any = None,
+    density: Any = None,
     classify: bool = False,
-    dataset: str | Mapping[str, Any] | None = None,
-    prior: str | Mapping[str, Any] | None = None,
+    dataset: Any = None,
+    prior: Any = None,
+    objective: Any = None,
+    optimiser: Any = None,
+    metrics: Any = None,
+    figures: Any = None,
     data: str | Path | None = None,
     minutes: float | None = None,
     steps: int | None = None,
@@ -35,19 +44,30 @@ def run(
     out: str | Path | None = None,
     set: Mapping[str, Any] | Sequence[str] = (),
     trackers: Iterable[object] = (),
+    measure: bool = True,
+    draw: bool = True,
 ) -> Run:
     """Train, sample, measure, plot and leave a run folder.
 
+    Wherever a component is taken, its name will do (``"blur"``), a table with its name and parameters
+    (``{"name": "blur", "sigma_max": 3}``), an object (``Blur(sigma_max=3)``, ``Fade()``) or a class
+    (``Fade``).
+
     Args:
         experiment: Name of an experiment, or a TOML file; what else is given goes over it.
-        degradation: Name of a degradation, or a table with its name and parameters.
-        backbone: Likewise.
-        sampler: Likewise.
-        density: Likewise; without a degradation, the density is trained on the data itself.
+        degradation: How data is destroyed.
+        backbone: The network; also a module, which is copied, or a function of the data's spec.
+        sampler: How to walk back.
+        density: A density; without a degradation, it is trained on the data itself.
         classify: Whether a density learns the classes and to tell them apart, which is
-            ``training.conditional = true`` and ``training.cross_entropy = 1``.
-        dataset: Likewise.
+            ``training.conditional = true`` and ``objective.cross_entropy = 1``.
+        dataset: What to learn from; also tensors or arrays ``x`` or ``(x, y)``, a
+            ``torch.utils.data.Dataset``, or ``{"train": ..., "test": ...}`` of those.
         prior: The density of the degraded state.
+        objective: What a step of training minimises.
+        optimiser: The rule that changes weights; also a function from the weights to an optimiser of PyTorch.
+        metrics: What measures samples: a list.
+        figures: What is drawn: a list.
         data: The data folder, for data sets that live in files.
         minutes: Budget in minutes of training.
         steps: Budget in optimiser steps.
@@ -57,7 +77,9 @@ def run(
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         out: The run folder; None: the next free one below ``runs``.
         set: Further settings, as tables or as ``key=value`` strings.
-        trackers: Objects that implement hooks.
+        trackers: Objects with hooks, or names of trackers.
+        measure: Whether samples are measured.
+        draw: Whether figures are drawn.
 
     Returns:
         The run.
@@ -69,14 +91,27 @@ def run(
     tables = request(
         experiment,
         {"degradation": degradation, "backbone": backbone, "sampler": sampler, "density": density,
-         "dataset": dataset, "prior": prior, "seed": seed, "device": device,
+         "dataset": dataset, "prior": prior, "objective": objective, "optimiser": optimiser,
+         "metrics": metrics, "figures": figures, "seed": seed, "device": device,
          "data": None if data is None else str(data)},
         {"minutes": minutes, "steps": steps, "epochs": epochs},
         set,
         classify=classify,
         named_budget=budget,
     )  # fmt: skip
-    return start_run(tables, out=None if out is None else Path(out), trackers=trackers)
+    out = None if out is None else Path(out)
+    return start_run(tables, out=out, trackers=trackers, skip=skipped(measure=measure, draw=draw))
+
+
+def skipped(*, measure: bool, draw: bool) -> list[Stage]:
+    """Return the stages that are left out.
+
+    Args:
+        measure: Whether samples are measured.
+        draw: Whether figures are drawn.
+    """
+    stages: list[Stage] = [] if measure else ["measuring"]
+    return stages if draw else [*stages, "drawing"]
 
 
 def open_run(
@@ -85,6 +120,7 @@ def open_run(
     device: str = "auto",
     data: str | Path | None = None,
     checkpoint: str = "last",
+    components: Mapping[str, Any] | None = None,
 ) -> Run:
     """Open a run folder.
 
@@ -94,11 +130,12 @@ def open_run(
         data: The data folder, where it is not where it was.
         checkpoint: Which weights: ``"last"``, or ``"best"`` for those that did best in the evaluations
             during training.
+        components: What cannot be imported, by the place that it takes, such as ``{"degradation": Fade()}``.
 
     Raises:
         RequestError: The folder is no run, or has no such checkpoint.
     """
-    return Run(path, device=device, data=data, checkpoint=checkpoint)
+    return Run(path, device=device, data=data, checkpoint=checkpoint, components=components)
 
 
 def resume(
@@ -110,8 +147,9 @@ def resume(
     data: str | Path | None = None,
     device: str | None = None,
     trackers: Iterable[object] = (),
+    components: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Go on with a run from its last checkpoint, to its own budget or to a new one.
+    """Go on with a run: finish its training, to its own budget or to a new one, and all that comes after.
 
     Args:
         path: The run folder.
@@ -120,20 +158,102 @@ def resume(
         epochs: New budget in passes over the data.
         data: The data folder, where it has moved.
         device: Where to compute; None: as before.
-        trackers: Objects that implement hooks.
+        trackers: Objects with hooks, or names of trackers.
+        components: What cannot be imported, by the place that it takes.
 
     Raises:
-        RequestError: The folder is no run, or its budget is used up.
+        RequestError: The folder is no run, or all of it is done.
         RunError: The training failed.
     """
     budget = _one_budget({"minutes": minutes, "steps": steps, "epochs": epochs})
     return continue_run(
-        Path(path),
-        budget=budget or None,
-        data=None if data is None else str(data),
-        device=device,
-        trackers=trackers,
-    )
+        Path(path), budget=budget or None, data=None if data is None else str(data), device=device,
+        trackers=trackers, components=components,
+    )  # fmt: skip
+
+
+def sweep(
+    sweep: Mapping[str, list[Any]] | str | Path,
+    *,
+    out: str | Path = "runs/sweep",
+    engine: str | Engine = "local",
+    trackers: Iterable[object] = (),
+    **request_options: Any,
+) -> list[Outcome]:
+    """Carry out one run for every combination of values.
+
+    What is done is skipped and what was stopped goes on. Runs that differ in nothing that the training depends
+    on, such as in the sampler, train once.
+
+    Args:
+        sweep: A list of values for each setting, such as ``{"degradation": ["gaussian", "blur"],
+            "sampler": ["ddim", "cold"]}``; or the name or file of an experiment with a table ``[sweep]``.
+        out: The folder that the runs go into.
+        engine: Who carries them out.
+        trackers: Trackers of every run.
+        request_options: What all runs share, by the names of :func:`run`'s arguments that stand for
+            components and settings: ``dataset``, ``steps``, ``seed``, ``set``, ...
+
+    Returns:
+        What became of each.
+
+    Raises:
+        RequestError: The request was wrong.
+    """
+    if isinstance(sweep, Mapping):
+        options = dict(request_options)
+        budget = {unit: options.pop(unit, None) for unit in ("minutes", "steps", "epochs")}
+        assignments = options.pop("set", ())
+        jobs = swept(request(None, options, budget, assignments), sweep, Path(out))
+    else:
+        jobs = jobs_of([sweep], Path(out), **request_options)
+    chosen: Engine = build("engine", engine) if isinstance(engine, str) else engine
+    return list(chosen.carry_out(jobs, carry_out, trackers=lambda job: trackers))
+
+
+def compare(
+    runs: Sequence[Run | str | Path], out: str | Path = "comparison", *, seed: int = 0
+) -> list[Path]:
+    """Put the numbers and samples of runs side by side.
+
+    Args:
+        runs: Runs, or their folders.
+        out: Where ``comparison.csv`` and the figures go.
+        seed: Seed of the samples.
+
+    Returns:
+        The files.
+
+    Raises:
+        RequestError: There are fewer than two runs, or none has numbers.
+    """
+    opened = [each if isinstance(each, Run) else Run(each) for each in runs]
+    return compare_runs(opened, Path(out), seed=seed)
+
+
+def load(dataset: Any, data: str | Path | None = None, **params: Any) -> Data:
+    """Load a data set.
+
+    Args:
+        dataset: Its name; an object; or tensors, as :func:`run` takes them.
+        data: The data folder, for data sets that live in files.
+        params: Parameters of a data set that is named.
+
+    Returns:
+        The data: ``train``, ``test`` and ``spec``.
+
+    Raises:
+        RequestError: There is no such data set, or its files are missing.
+
+    Example:
+        >>> import genlab
+        >>> genlab.load("digits").spec.shape
+        (1, 8, 8)
+    """
+    if not isinstance(dataset, str):
+        return loaded(as_dataset(dataset))
+    chosen = with_path(Chosen(dataset, params), data)
+    return loaded(made("dataset", chosen, {}), None if data is None else Path(data))
 
 
 def request(
@@ -154,20 +274,27 @@ def request(
     tables = merge(tables, {key: value for key, value in named.items() if value is not None})
     given = _one_budget(budget)
     if given:
-        tables["training"] = merge_training(tables.get("training", {}), given)
+        tables = merge(tables, {"training": given})
     if classify:
         if "density" not in tables or "degradation" in tables:
             raise RequestError("--classify is for a density, as in --density realnvp --classify")
-        tables = merge(tables, {"training": {"conditional": True, "cross_entropy": 1.0}})
-    over = dict(assignments) if isinstance(assignments, Mapping) else parse_assignments(assignments)
-    return merge(tables, over)
+        tables = merge(
+            tables, {"training": {"conditional": True}, "objective": {"cross_entropy": 1.0}}
+        )
+    return merge(tables, _over(assignments))
+
+
+def _over(assignments: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]:
+    if not isinstance(assignments, Mapping):
+        return parse_assignments(assignments)
+    tables: dict[str, Any] = {}
+    for key, value in assignments.items():
+        tables = merge(tables, nested(key, value))
+    return tables
 
 
 def _one_budget(budget: Mapping[str, float | None]) -> dict[str, float]:
     given = {key: value for key, value in budget.items() if value is not None}
     if len(given) > 1:
         raise RequestError(f"one budget at a time: {' and '.join(given)} were given")
-    for key, value in given.items():
-        if value <= 0:
-            raise RequestError(f"{key} = {value}: a budget is larger than 0")
     return given

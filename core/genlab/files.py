@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["draft", "write_bytes", "write_text"]
+__all__ = ["cache_folder", "draft", "write_bytes", "write_text"]
 
 
 @contextmanager
@@ -38,3 +38,10 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text, whole or not at all."""
     write_bytes(path, text.encode())
+
+
+def cache_folder() -> Path:
+    """Return the folder of the user that genlab keeps files in which it can make again."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("genlab"))

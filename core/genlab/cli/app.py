@@ -1,12 +1,15 @@
-"""The application: its commands, and how it ends."""
+"""The application: its commands, those of other packages, and how it ends."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import sys
 from collections.abc import Sequence
 
+import click
 import typer
+from typer.core import TyperGroup
 
 from genlab.cli import (
     check,
@@ -16,7 +19,6 @@ from genlab.cli import (
     evaluate,
     figures,
     interpolate,
-    judge,
     listing,
     new,
     reproduce,
@@ -35,11 +37,51 @@ __all__ = ["app", "main"]
 # times slower. This lets them sleep soon; it must be set before torch is imported.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-# Every error that the parser raises: the base class of those that typer names.
-_ClickException: type[Exception] = typer.BadParameter.__mro__[2]
+_COMMANDS = "genlab.commands"
+
+
+class _Group(TyperGroup):
+    """The commands of genlab, and those that entry points name: a function, or a typer application."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands; none of another package is imported for it."""
+        own = super().list_commands(ctx)
+        return [*own, *(point.name for point in _points() if point.name not in own)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command; one of another package is imported now."""
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        for point in _points():
+            if point.name == cmd_name:
+                return _loaded(point)
+        return None
+
+
+def _points() -> list[importlib.metadata.EntryPoint]:
+    return sorted(importlib.metadata.entry_points(group=_COMMANDS), key=lambda point: point.name)
+
+
+def _loaded(point: importlib.metadata.EntryPoint) -> click.Command:
+    package = point.dist.name if point.dist else "unknown"
+    try:
+        found = point.load()
+    except Exception as error:
+        raise RequestError(
+            f"the command {point.name!r} of the package {package} cannot be imported: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if isinstance(found, typer.Typer):
+        return typer.main.get_command(found)
+    single = typer.Typer(add_completion=False, rich_markup_mode=None)
+    single.command(point.name)(found)
+    return typer.main.get_command(single)
+
 
 app = typer.Typer(
     name="genlab",
+    cls=_Group,
     help="Turn any way of degrading data into a generative model.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -55,7 +97,6 @@ app.command("classify")(classify.classify)
 app.command("evaluate")(evaluate.evaluate)
 app.command("sweep")(sweep.sweep)
 app.command("reproduce")(reproduce.reproduce)
-app.command("judge")(judge.judge)
 app.command("compare")(compare.compare)
 app.command("figures")(figures.figures)
 app.command("list")(listing.listing)
@@ -81,21 +122,24 @@ def version(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 the run failed, 2 the request was wrong."""
+    """Run the command line and exit.
+
+    Exit codes: 0 done, 1 failed, 2 the request was wrong, 3 interrupted.
+    """
     sys.exit(_status(None if arguments is None else list(arguments)))
 
 
 def _status(arguments: list[str] | None) -> int:
     try:
         status = app(arguments, prog_name="genlab", standalone_mode=False)
-    except _ClickException as error:
-        return _say(error.format_message(), 2)  # type: ignore[attr-defined]
+    except click.ClickException as error:
+        return _say(error.format_message(), 2)
     except RequestError as error:
         return _say(str(error), 2)
     except GenlabError as error:
         return _say(str(error), 1)
     except (KeyboardInterrupt, typer.Abort):
-        return _say("stopped", 1)
+        return _say("stopped", 3)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

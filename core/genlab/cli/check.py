@@ -14,7 +14,7 @@ from genlab.cli.components import Name, Role, Settings, build_parameters
 from genlab.cli.options import Data, Json
 
 if TYPE_CHECKING:
-    from genlab.registries import Entry
+    from genlab.components.registry import Entry
     from genlab.testing import Check
 
 __all__ = ["check"]
@@ -37,7 +37,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check whether a component keeps the contract of its role: 0 it does, 1 it does not."""
-    from genlab.registries import registry
+    from genlab.components.registry import registry
 
     entry = registry(role).entry(name)
     checks = _checks(entry, settings, dataset, data)
@@ -58,9 +58,9 @@ def _checks(
     """Return the checks of a component; a data set whose files are missing raises here."""
     from functools import partial
 
-    from genlab.config import parameters
+    from genlab.components.parameters import parameters
     from genlab.errors import RequestError
-    from genlab.registries import build
+    from genlab.components.registry import build
     from genlab.testing import checks_of, dataset_checks
     from genlab.testing.metric import metric_checks
 

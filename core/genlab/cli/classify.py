@@ -25,22 +25,26 @@ def classify(
 ) -> None:
     """Classify pictures, or the test split, by the posteriors of a density with classes."""
     from genlab import api
-    from genlab.runs.likelihood import accuracy
-    from genlab.runs.pictures import read_pictures
+    from genlab.errors import RequestError
+    from genlab.evaluation import accuracy
+    from genlab.report.pictures import read_pictures
 
     opened = api.open_run(run, device=device, data=data)
-    names = [
-        opened.spec.names[k] if opened.spec.names else str(k) for k in range(opened.spec.classes)
-    ]
+    spec = opened.spec
     if not images:
-        posteriors, y = opened.test_posteriors
-        right = accuracy(posteriors, y)
+        test = opened.data.test
+        x, y = test.first(len(test))
+        posteriors = opened.classify(x.cpu())
+        if y is None:
+            raise RequestError(f"{opened.config.dataset.name!r} has no labels to compare with")
+        right = accuracy(posteriors, y.cpu())
         found = {"n": len(y), "accuracy": right}
         typer.echo(
             json.dumps(found) if as_json else f"accuracy {right:.4f} on {len(y)} test examples"
         )
         return
-    posteriors = opened.classify(read_pictures(images, opened.spec)).exp()
+    names = spec.names or tuple(map(str, range(spec.classes)))
+    posteriors = opened.classify(read_pictures(images, spec)).exp()
     for file, row in zip(images, posteriors.tolist(), strict=True):
         ranked = sorted(zip(row, names, strict=True), reverse=True)
         if as_json:

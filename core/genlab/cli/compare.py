@@ -23,12 +23,13 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Put the numbers and the samples of runs side by side: a table, a CSV file and figures."""
-    from genlab.runs.evaluation import compared
-    from genlab.runs.series import open_runs, write_comparison
+    from genlab.evaluation import compared
+    from genlab.runs.run import Run
+    from genlab.runs.series import compare_runs, compared_of
 
-    opened = open_runs(runs, device=device)
-    names, rows = compared(opened)
-    files = write_comparison(opened, out, seed=seed)
+    opened = [Run(path, device=device) for path in runs]
+    files = compare_runs(opened, out, seed=seed)
+    names, rows = compared([compared_of(run) for run in opened])
     if as_json:
         typer.echo(json.dumps(rows))
         return

@@ -13,7 +13,7 @@ __all__ = ["Name", "Role", "RoleOrAll", "Settings", "build_parameters"]
 
 
 def _roles(incomplete: str) -> list[str]:
-    from genlab.registries import ROLES
+    from genlab.components.registry import ROLES
 
     return [role for role in ROLES if role.startswith(incomplete)]
 
@@ -24,7 +24,7 @@ def _roles_and_experiments(incomplete: str) -> list[str]:
 
 def _names(context: typer.Context, incomplete: str) -> list[str]:
     from genlab.errors import RequestError
-    from genlab.registries import registry
+    from genlab.components.registry import registry
 
     try:
         names = registry(context.params.get("role") or "").names()
@@ -33,7 +33,10 @@ def _names(context: typer.Context, incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
-_ROLE_HELP = "degradation, backbone, sampler, density, dataset or metric."
+_ROLE_HELP = (
+    "degradation, backbone, sampler, density, dataset, metric, objective, optimiser, figure, tracker or "
+    "engine."
+)
 
 Role = Annotated[str, typer.Argument(metavar="ROLE", help=_ROLE_HELP, autocompletion=_roles)]
 RoleOrAll = Annotated[
@@ -64,7 +67,8 @@ def build_parameters(role: str, component: type[Any], settings: list[str] | None
     Raises:
         RequestError: A wrong name or value.
     """
-    from genlab.config import check_parameters, parse_assignments
+    from genlab.components.parameters import check_parameters
+    from genlab.config import parse_assignments
 
     given = parse_assignments(item.removeprefix(f"{role}.") for item in settings or ())
     return check_parameters(component, given, where=role)

@@ -20,13 +20,13 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from genlab.config import RunConfig
-from genlab.hooks import hookimpl
+from genlab.components.tracker import Tracker
+from genlab.config import Resolved
 
 if TYPE_CHECKING:
     from genlab.runs import Run
 
-__all__ = ["RunDisplay"]
+__all__ = ["RunDisplay", "numbers_table", "summary"]
 
 
 class _Left(ProgressColumn):
@@ -40,8 +40,8 @@ class _Left(ProgressColumn):
         return Text("done" if task.finished else f"{minutes}:{seconds:02d} left", style="cyan")
 
 
-class RunDisplay:
-    """A tracker that shows a run in the terminal: progress, warnings, and a closing table."""
+class RunDisplay(Tracker):
+    """Shows a run in the terminal: progress, warnings, and a closing table."""
 
     def __init__(self) -> None:
         self.console = Console()
@@ -71,65 +71,56 @@ class RunDisplay:
         if kind is KeyboardInterrupt and self.tasks:
             self.console.print("[bold]stopped[/bold]; genlab resume goes on from here")
 
-    @hookimpl
-    def run_started(self, path: Path, config: RunConfig, total: float, unit: str) -> None:
+    def run_started(self, path: Path, config: Mapping[str, Any]) -> None:
         """Say what is trained, and show the bar."""
-        self._headline(path, config)
+        self._headline(path, Resolved.read(config))
         self.tasks["training"] = self.progress.add_task("training", total=1.0, note="")
         self.progress.start()
 
-    @hookimpl
     def step_done(self, progress: float, record: Mapping[str, float]) -> None:
         """Move the bar."""
         note = f"step {record['step']:.0f}  loss {record['loss']:.4f}"
         note += f"  {record['examples_per_s']:,.0f} examples/s"
         self.progress.update(self.tasks["training"], completed=progress, note=note)
 
-    @hookimpl
     def warned(self, message: str) -> None:
         """Show a warning above the bars."""
         self.console.print(Text(f"note: {message}", style="yellow"))
 
-    @hookimpl
     def stage_started(self, stage: str, total: int) -> None:
         """Show a bar for a stage."""
         self.progress.start()
         self.tasks[stage] = self.progress.add_task(stage, total=total, note="")
 
-    @hookimpl
     def stage_advanced(self, stage: str, done: int) -> None:
         """Move the bar of a stage."""
         self.progress.update(self.tasks[stage], completed=done)
 
-    def summary(self, run: Run) -> None:
-        """Print where everything lies, and the final numbers."""
-        numbers = numbers_table(run.metrics.get("metrics", []))
-        places = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)
-        for what, where in _places(run):
-            places.add_row(Text(what, style="dim"), Text(where))
-        self.console.print(numbers)
-        self.console.print(places)
-
-    def _headline(self, path: Path, config: RunConfig) -> None:
-        parts = [config.degradation, config.backbone, config.sampler, config.prior, config.density]
-        names = [part.name for part in parts if part is not None]
+    def _headline(self, path: Path, config: Resolved) -> None:
         self.console.print(
             Text.assemble(
-                (" + ".join(names), "bold"),
-                f" on {config.dataset.name}, into ",
-                (str(path), "cyan"),
+                (config.made_of, "bold"), f" on {config.dataset.name}, into ", (str(path), "cyan")
             )
         )
 
 
+def summary(console: Console, run: Run) -> None:
+    """Print the final numbers of a run, and where everything lies."""
+    places = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)
+    for what, where in _places(run):
+        places.add_row(Text(what, style="dim"), Text(where))
+    console.print(numbers_table(run.records))
+    console.print(places)
+
+
 def numbers_table(records: Iterable[Mapping[str, Any]]) -> Table:
-    """Return measured numbers as a table, each beside its floor."""
+    """Return measured numbers as a table, each beside its baseline."""
     numbers = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
     for column in ("metric", "value", "real against real", "samples"):
         numbers.add_column(column, justify="left" if column == "metric" else "right")
     for record in records:
-        floor = f"{record['floor']:.4g}" if "floor" in record else ""
-        numbers.add_row(record["name"], f"{record['value']:.4g}", floor, str(record["n"]))
+        baseline = f"{record['baseline']:.4g}" if "baseline" in record else ""
+        numbers.add_row(record["name"], f"{record['value']:.4g}", baseline, str(record["n"]))
     return numbers
 
 
@@ -138,8 +129,12 @@ def _places(run: Run) -> list[tuple[str, str]]:
     return [
         ("report", f"{path / 'report.html'}"),
         ("samples", f"{path / 'figures' / 'samples.png'}"),
-        ("figures", f"{path / 'figures'}  ({', '.join(run.figures())})"),
+        ("figures", f"{path / 'figures'}  ({_drawn(path)})"),
         ("numbers", f"{path / 'metrics.json'}"),
         ("weights", f"{run.folder.checkpoint_file}"),
         ("again", f"genlab sample {path} -n 64"),
     ]
+
+
+def _drawn(path: Path) -> str:
+    return ", ".join(sorted(file.stem for file in (path / "figures").glob("*.svg")))

@@ -19,7 +19,7 @@ _PACKAGES = ("genlab", "torch", "torchvision", "numpy", "scikit-learn", "acceler
 
 def doctor(as_json: Json = False) -> None:
     """Check the installation: versions, devices, arithmetic, and every component."""
-    from genlab.registries import ROLES, registry
+    from genlab.components.registry import ROLES, registry
 
     found: list[dict[str, Any]] = [
         {"check": "python", "ok": True, "detail": platform.python_version()},
@@ -77,7 +77,7 @@ def _devices() -> list[dict[str, Any]]:
 
 def _problem(role: str, name: str) -> str | None:
     from genlab.errors import RequestError
-    from genlab.registries import registry
+    from genlab.components.registry import registry
 
     try:
         registry(role).get(name)

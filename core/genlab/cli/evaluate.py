@@ -20,10 +20,10 @@ def evaluate(
     ] = None,
     n: Annotated[int | None, typer.Option("-n", "--number", help="How many samples.")] = None,
     steps: Annotated[
-        list[int] | None, typer.Option(help="Steps of a walk; several times for several walks.")
+        list[int] | None, typer.Option(help="Steps of a trajectory; several times for several.")
     ] = None,
     sampler: Annotated[
-        list[str] | None, typer.Option(help="How to walk back; several times for several walks.")
+        list[str] | None, typer.Option(help="How to walk back; several times for several.")
     ] = None,
     checkpoint: Checkpoint = "last",
     data: Data = None,
@@ -42,7 +42,7 @@ def evaluate(
         record
         for name in names
         for count in counts
-        for record in opened.evaluate(metric, n=n, steps=count, sampler=name, seed=seed)["metrics"]
+        for record in opened.evaluate(metric, n=n, steps=count, sampler=name, seed=seed)
     ]
     if as_json:
         typer.echo(json.dumps(records))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from genlab.cli.options import Device, RunPath
+from genlab.cli.options import Data, Device, RunPath
 
 __all__ = ["figures"]
 
@@ -18,21 +18,30 @@ def figures(
     out: Annotated[
         Path | None, typer.Option(help="A .png, .svg or .pdf file for the one figure.")
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="OPTION=VALUE", help="An option of the one figure, as in rows=4."),
+    ] = None,
+    data: Data = None,
     device: Device = "auto",
 ) -> None:
     """Draw the figures of a run again, from its folder."""
     from genlab import api
+    from genlab.config import parse_assignments
     from genlab.errors import RequestError
-    from genlab.figures.files import figure_bytes
+    from genlab.report.figures.files import figure_bytes
     from genlab.files import write_bytes
 
     if out is not None and (name is None or out.suffix not in (".png", ".svg", ".pdf")):
         raise RequestError(
             "--out names a .png, .svg or .pdf file for one figure: give its name too"
         )
-    opened = api.open_run(run, device=device)
+    options = parse_assignments(settings or ())
+    if options and name is None:
+        raise RequestError("--set is for one figure: give its name too")
+    opened = api.open_run(run, device=device, data=data)
     for each in [name] if name else opened.figures():
-        figure = opened.figure(each)
+        figure = opened.figure(each, **options)
         files = [out] if out else [opened.folder.figure_file(each, s) for s in (".png", ".svg")]
         for file in files:
             write_bytes(file, figure_bytes(figure, file.suffix[1:]))

@@ -1,4 +1,4 @@
-"""``genlab interpolate``: the way from one example to another."""
+"""``genlab interpolate``: the path from one example to another."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def interpolate(
     end: Annotated[
         str, typer.Option("--to", metavar="CLASS|IMAGE", help="A class, or a picture file.")
     ],
-    points: Annotated[int, typer.Option(min=2, help="Points of the way, with both ends.")] = 11,
+    points: Annotated[int, typer.Option(min=2, help="Points of the path, both ends included.")] = 11,
     t: Annotated[
         float, typer.Option("--t", help="Diffusion: how far both are degraded, in (0, 1].")
     ] = 0.5,
-    way: Annotated[
+    path: Annotated[
         str | None, typer.Option(help="linear or slerp. Flow: slerp; diffusion: linear.")
     ] = None,
     pairs: Annotated[
@@ -34,28 +34,29 @@ def interpolate(
         bool,
         typer.Option("--means", help="Flow: add a row between the means of the two classes."),
     ] = False,
-    steps: Annotated[int | None, typer.Option(help="Steps of a walk.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of a trajectory.")] = None,
     sampler: Annotated[str | None, typer.Option(help="How to walk back.")] = None,
     data: Data = None,
     seed: Seed = 0,
     device: Device = "auto",
     out: Annotated[
-        Path | None, typer.Option(help="A strip (.png, .svg), arrays (.npz) or a film (.gif).")
+        Path | None, typer.Option(help="A strip (.png, .svg), arrays (.npz) or an animation (.gif).")
     ] = None,
 ) -> None:
     """Interpolate between two classes or pictures: in the latent space of a flow, or in degraded states."""
     from genlab import api
-    from genlab.runs.ways import check_way_output, way_between, write_way
+    from genlab.components.registry import build
+    from genlab.report.paths import check_path_output, paths_between, write_paths
 
     if out is not None:
-        check_way_output(out)
+        check_path_output(out)
     opened = api.open_run(run, device=device, data=data)
-    found = way_between(
-        opened, begin, end, points=points, t=t, way=way, pairs=pairs, means=means, steps=steps,
-        sampler=sampler, seed=seed,
+    found = paths_between(
+        opened, begin, end, points=points, t=t, path=path, pairs=pairs, means=means, steps=steps,
+        sampler=None if sampler is None else build("sampler", sampler), seed=seed,
     )  # fmt: skip
     stem = "-".join(Path(name).stem for name in ("interpolation", begin, end))
     figures = opened.path / "figures"
     for file in [out] if out else [figures / f"{stem}.png", figures / f"{stem}.gif"]:
-        write_way(file, found, opened.spec)
+        write_paths(file, found, opened.spec)
         typer.echo(file)

@@ -30,7 +30,7 @@ def _print(folder: Path, role: str, name: str) -> None:
     from rich.text import Text
 
     from genlab.kit.names import Names
-    from genlab.registries import registry
+    from genlab.components.registry import registry
 
     names = Names(registry(role).role, name)
     module = folder / "src" / names.package / f"{names.role}.py"

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Checkpoint", "Data", "Device", "Epochs", "Json", "Minutes", "RunPath", "Seed", "Steps"]
+__all__ = [
+    "Checkpoint",
+    "Data",
+    "Device",
+    "Epochs",
+    "Json",
+    "Minutes",
+    "RunPath",
+    "Seed",
+    "Steps",
+    "Trackers",
+]
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 Data = Annotated[
@@ -22,3 +33,7 @@ Checkpoint = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Seed of everything that is random.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Trackers = Annotated[
+    list[str] | None,
+    typer.Option("--tracker", help="A tracker by name; several times for several."),
+]

@@ -12,7 +12,7 @@ import typer
 from genlab.cli.options import Data
 
 if TYPE_CHECKING:
-    from genlab.runs.series import Outcome
+    from genlab.components import Job, Outcome
 
 __all__ = ["reproduce", "series"]
 
@@ -36,39 +36,44 @@ def reproduce(
     series(names or [], out / budget, budget=budget, data=data, seed=seed, device=device)
 
 
-def series(names: Sequence[str], out: Path, *, data: Path | None, **options: Any) -> None:
+def series(
+    names: Sequence[str], out: Path, *, data: Path | None, engine: str = "local", **options: Any
+) -> None:
     """Carry out a series of runs, show a table, and exit with 1 where one of them failed."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     from genlab.cli.console import RunDisplay
+    from genlab.components.registry import build
     from genlab.runs.run import Run
-    from genlab.runs.series import carry_out, members, write_comparison
+    from genlab.runs.series import carry_out, compare_runs, jobs_of
 
-    found = members(names, out, data=None if data is None else str(data), **options)
+    jobs = jobs_of(names, out, data=None if data is None else str(data), **options)
     display: list[RunDisplay] = []
 
-    def shown() -> list[RunDisplay]:
+    def shown(job: Job) -> list[RunDisplay]:
         display.append(RunDisplay())
         return display[-1:]
 
     console, outcomes = Console(), []
-    for number, outcome in enumerate(carry_out(found, trackers=shown), 1):
-        display[-1].progress.stop()
+    carried = build("engine", engine).carry_out(jobs, carry_out, trackers=shown)
+    for number, outcome in enumerate(carried, 1):
+        for each in display:
+            each.progress.stop()
         outcomes.append(outcome)
-        console.print(f"{number} of {len(found)}: {outcome.member.path} {outcome.status}")
+        console.print(f"{number} of {len(jobs)}: {outcome.job.path} {outcome.status}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("run", "status", "numbers"):
         table.add_column(column)
     for outcome in outcomes:
-        path = outcome.member.path.relative_to(out)
+        path = outcome.job.path.relative_to(out)
         table.add_row(str(path), outcome.status, outcome.message or _numbers(outcome))
     console.print(table)
-    for name, group in groupby(outcomes, key=lambda outcome: outcome.member.series):
-        done = [Run(o.member.path, device="cpu") for o in group if o.status != "failed"]
-        if name is not None and len(done) > 1:
-            for file in write_comparison(done, out / name):
+    for name, group in groupby(outcomes, key=lambda outcome: outcome.job.series):
+        done = [Run(o.job.path, device="cpu") for o in group if o.status != "failed"]
+        if name and len(done) > 1:
+            for file in compare_runs(done, out / name):
                 console.print(str(file))
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(1)
@@ -77,5 +82,5 @@ def series(names: Sequence[str], out: Path, *, data: Path | None, **options: Any
 def _numbers(outcome: Outcome) -> str:
     from genlab.runs.folder import RunFolder
 
-    records = RunFolder.open(outcome.member.path).metrics().get("metrics", [])
+    records = RunFolder.open(outcome.job.path).metrics().get("metrics", [])
     return ", ".join(f"{record['name']} {record['value']:.4g}" for record in records[:3])

@@ -1,4 +1,4 @@
-"""``genlab restore``: undo a run's degradation on given images."""
+"""``genlab restore``: undo a run's degradation, or another one, on given images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import typer
 from genlab.cli.options import Data, Device, Json, RunPath, Seed
 
 if TYPE_CHECKING:
-    from genlab.runs.restoration import Restoration
+    from genlab.components import Degradation
+    from genlab.evaluation import Restoration
 
 __all__ = ["restore"]
 
@@ -26,11 +27,22 @@ def restore(
     degrade: Annotated[
         bool, typer.Option("--degrade", help="The images are clean: degrade them first.")
     ] = False,
+    degradation: Annotated[
+        str | None,
+        typer.Option(help="What degraded them, where it was not the run's own degradation."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Parameters of --degradation."),
+    ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option(help="direct, or a sampler; all of direct, naive and cold if left out."),
+        typer.Option(
+            help="direct, a sampler, or ddnm (posterior sampling, for any linear degradation). "
+            "direct, naive and cold if left out; ddnm with --degradation."
+        ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps of a walk from t to 0.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of a trajectory from t to 0.")] = None,
     n: Annotated[int, typer.Option("-n", "--number", help="How many test images.")] = 1000,
     data: Data = None,
     seed: Seed = 0,
@@ -38,33 +50,35 @@ def restore(
     out: Annotated[Path | None, typer.Option(help="Where to; RUN/restored if left out.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Deblur, inpaint or enlarge images: undo the degradation that the run learned to undo.
+    """Deblur, inpaint or enlarge images: undo the degradation that the run learned to undo, or another.
 
     Where the originals are known (test images, or --degrade), it says how close each method comes.
     """
-    from genlab import api
-    from genlab.figures.files import figure_bytes
-    from genlab.figures.images import png_bytes, tile
-    from genlab.figures.restoration import restoration
-    from genlab.files import write_bytes, write_text
-    from genlab.runs.pictures import read_pictures
-    from genlab.runs.restoration import METHODS, quality, restore_given, restore_test
+    import torch
 
+    from genlab import api
+    from genlab.evaluation import METHODS, quality, restore_given
+    from genlab.evaluation.restoration import POSTERIOR
+    from genlab.files import write_bytes, write_text
+    from genlab.report.figures.files import figure_bytes
+    from genlab.report.figures.restoration import restoration
+    from genlab.report.pictures import read_pictures
+
+    operator = _operator(degradation, settings)
+    usual = METHODS if operator is None else (POSTERIOR,)
     opened = api.open_run(run, device=device, data=data)
-    options: dict[str, Any] = {
-        "t": t, "methods": tuple(method or METHODS), "steps": steps, "seed": seed
-    }  # fmt: skip
-    folder = out or opened.path / "restored"
     if images:
         x = read_pictures(images, opened.spec)
-        found = restore_given(opened, x, degrade=degrade, **options)
-        for name, restored in found.restored.items():
-            for source, picture in zip(images, restored, strict=True):
-                file = folder / f"{source.stem}-{name}.png"
-                write_bytes(file, png_bytes(tile(picture[None], scale=1)))
-                typer.echo(file)
     else:
-        found = restore_test(opened, n, **options)
+        generator = torch.Generator().manual_seed(seed)
+        x = opened.data.test.some(n, generator=generator)[0].cpu()
+    found = restore_given(
+        opened.diffusion, x, degrade=degrade or not images, degradation=operator, t=t,
+        methods=tuple(method or usual), steps=steps, seed=seed,
+    )  # fmt: skip
+    folder = out or opened.path / "restored"
+    if images:
+        _write_images(images, found, folder)
     picture_file = folder / "restoration.png"
     write_bytes(
         picture_file, figure_bytes(restoration(found.x_t, found.restored, found.x_0), "png")
@@ -72,7 +86,7 @@ def restore(
     typer.echo(picture_file)
     if found.x_0 is None:
         return
-    records = quality(opened, found, seed=seed)
+    records = quality(found, found.x_0, opened.data, seed=seed)
     write_text(folder / "restoration.json", json.dumps(records, indent=2))
     if as_json:
         typer.echo(json.dumps(records))
@@ -80,19 +94,48 @@ def restore(
         _print(records, found)
 
 
+def _operator(name: str | None, settings: list[str] | None) -> Degradation | None:
+    """Build the degradation that was named, if one was."""
+    from genlab.cli.components import build_parameters
+    from genlab.components.registry import registry
+    from genlab.errors import RequestError
+
+    if name is None:
+        if settings:
+            raise RequestError("--set is for the parameters of --degradation: give that, too")
+        return None
+    cls = registry("degradation").get(name)
+    operator: Degradation = cls(**build_parameters("degradation", cls, settings))
+    return operator
+
+
+def _write_images(images: list[Path], found: Restoration, folder: Path) -> None:
+    from genlab.files import write_bytes
+    from genlab.report.figures.images import png_bytes, tile
+
+    for name, restored in found.restored.items():
+        for source, picture in zip(images, restored, strict=True):
+            file = folder / f"{source.stem}-{name}.png"
+            write_bytes(file, png_bytes(tile(picture[None], scale=1)))
+            typer.echo(file)
+
+
 def _print(records: list[dict[str, Any]], found: Restoration) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    measured = "frechet" in records[0]
+    columns = ["SSIM ↑", "PSNR ↑ (dB)", *(["Fréchet distance ↓"] if measured else [])]
     table = Table(title=f"{records[0]['n']} images, degraded to t = {found.t:g}")
     table.add_column("method")
-    for name in ("SSIM ↑", "PSNR ↑ (dB)", "Fréchet distance ↓"):
+    for name in columns:
         table.add_column(name, justify="right")
     for record in records:
+        distance = [f"{record['frechet']:.3f}"] if measured else []
         table.add_row(
-            record["method"], f"{record['ssim']:.3f}", f"{record['psnr']:.2f}",
-            f"{record['frechet']:.3f}",
-        )  # fmt: skip
+            record["method"], f"{record['ssim']:.3f}", f"{record['psnr']:.2f}", *distance
+        )
     console = Console()
     console.print(table)
-    console.print(f"real against real: Fréchet distance {records[0]['floor']:.3f}")
+    if measured:
+        console.print(f"real against real: Fréchet distance {records[0]['baseline']:.3f}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from genlab.cli.options import Data, Epochs, Minutes, RunPath, Steps
+from genlab.cli.options import Data, Epochs, Minutes, RunPath, Steps, Trackers
 
 __all__ = ["resume"]
 
@@ -18,15 +18,16 @@ def resume(
     epochs: Epochs = None,
     data: Data = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
+    tracker: Trackers = None,
 ) -> None:
-    """Go on with a run from its last checkpoint, to its own budget or to a larger one."""
+    """Go on with a run: finish what is missing, or train on to a larger budget."""
     from genlab import api
-    from genlab.cli.console import RunDisplay
+    from genlab.cli.console import RunDisplay, summary
 
     display = RunDisplay()
     with display:
         done = api.resume(
             run, minutes=minutes, steps=steps, epochs=epochs, data=data, device=device,
-            trackers=[display],
+            trackers=[display, *(tracker or ())],
         )  # fmt: skip
-    display.summary(done)
+    summary(display.console, done)

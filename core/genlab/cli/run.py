@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from genlab.cli.options import Data, Device, Epochs, Minutes, Seed, Steps
+from genlab.cli.options import Data, Device, Epochs, Minutes, Seed, Steps, Trackers
 
 __all__ = ["run"]
 
@@ -27,6 +27,10 @@ def run(
         bool, typer.Option("--classify", help="A density learns to tell the classes apart, too.")
     ] = False,
     dataset: Annotated[str | None, typer.Option(help="What to learn from.")] = None,
+    objective: Annotated[
+        str | None, typer.Option(help="What a step of training minimises.")
+    ] = None,
+    optimiser: Annotated[str | None, typer.Option(help="The rule that changes weights.")] = None,
     data: Data = None,
     settings: Annotated[
         list[str] | None,
@@ -40,6 +44,16 @@ def run(
     budget: Annotated[
         str | None, typer.Option(help="A budget of the experiment: smoke, laptop or gpu.")
     ] = None,
+    tracker: Trackers = None,
+    measure: Annotated[
+        bool, typer.Option("--measure/--no-measure", help="Whether samples are measured.")
+    ] = True,
+    draw: Annotated[
+        bool, typer.Option("--figures/--no-figures", help="Whether figures are drawn.")
+    ] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the whole configuration, and do nothing.")
+    ] = False,
     seed: Seed = 0,
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option(help="The run folder.")] = None,
@@ -49,14 +63,28 @@ def run(
     Without arguments: a small Gaussian diffusion on the embedded digits.
     """
     from genlab import api
-    from genlab.cli.console import RunDisplay
+    from genlab.cli.console import RunDisplay, summary
+    from genlab.runs.start import start_run
 
+    tables = api.request(
+        experiment,
+        {"degradation": degradation, "backbone": backbone, "sampler": sampler, "density": density,
+         "dataset": dataset, "objective": objective, "optimiser": optimiser, "seed": seed,
+         "device": device, "data": None if data is None else str(data)},
+        {"minutes": minutes, "steps": steps, "epochs": epochs},
+        settings or (),
+        classify=classify,
+        named_budget=budget,
+    )  # fmt: skip
+    if dry_run:
+        import tomli_w
+
+        from genlab.config import resolve
+
+        typer.echo(tomli_w.dumps(resolve(tables).config.flat()), nl=False)
+        return
     display = RunDisplay()
     with display:
-        done = api.run(
-            experiment, degradation=degradation, backbone=backbone, sampler=sampler,
-            density=density, classify=classify, dataset=dataset, data=data, set=settings or (),
-            minutes=minutes,
-            steps=steps, epochs=epochs, budget=budget, seed=seed, device=device, out=out, trackers=[display],
-        )  # fmt: skip
-    display.summary(done)
+        skip = api.skipped(measure=measure, draw=draw)
+        done = start_run(tables, out=out, trackers=[display, *(tracker or ())], skip=skip)
+    summary(display.console, done)

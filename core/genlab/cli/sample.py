@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +15,7 @@ __all__ = ["sample"]
 def sample(
     run: RunPath,
     n: Annotated[int, typer.Option("-n", "--number", help="How many samples.")] = 64,
-    steps: Annotated[int | None, typer.Option(help="Steps of a walk.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of a trajectory.")] = None,
     sampler: Annotated[str | None, typer.Option(help="How to walk back.")] = None,
     label: Annotated[
         str | None, typer.Option(help="A class by name or number, for runs that know classes.")
@@ -29,19 +29,23 @@ def sample(
     device: Device = "auto",
     out: Annotated[
         Path | None,
-        typer.Option(help="A grid (.png), arrays (.npz) or the walk (.gif)."),
+        typer.Option(help="A grid (.png), arrays (.npz) or the trajectory (.gif)."),
     ] = None,
 ) -> None:
     """Draw samples from a run. It needs nothing but the folder."""
     from genlab import api
-    from genlab.runs.output import check_output, write_output
+    from genlab.report.output import check_output, write_animation, write_samples
 
     if out is not None:
         check_output(out)
     opened = api.open_run(run, device=device, checkpoint=checkpoint)
     of_class = "" if label is None else f"-{label}"
     file = out or opened.path / "samples" / f"sample{of_class}-{n}-seed-{seed}.png"
-    write_output(
-        opened, file, n, steps=steps, sampler=sampler, label=label, guidance=guidance, seed=seed
-    )
+    options: dict[str, Any] = {"sampler": sampler, "steps": steps, "label": label,
+                               "guidance": guidance, "seed": seed}  # fmt: skip
+    if file.suffix == ".gif":
+        write_animation(file, opened.walk(n, **options), opened.spec)
+    else:
+        x, y = opened.sample(n, **options), opened.model.labels(n, label, seed=seed)
+        write_samples(file, x, y, opened.spec)
     typer.echo(f"{n} samples: {file}")

@@ -17,8 +17,8 @@ from genlab.cli.options import Data, Json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from genlab.protocols import Degradation
-    from genlab.registries import Entry
+    from genlab.components import Degradation
+    from genlab.components.registry import Entry
 
 __all__ = ["show"]
 
@@ -41,7 +41,7 @@ def show(
 
     With --out, a degradation is drawn at work: a few examples on their way from t = 0 to t = 1.
     """
-    from genlab.registries import registry
+    from genlab.components.registry import registry
 
     entry = registry(role).entry(name)
     _check_picture(entry, out, settings, dataset, data)
@@ -58,13 +58,13 @@ def show(
 
 def _about(entry: Entry) -> dict[str, Any]:
     """Return everything that is known of a component, as plain values."""
-    from genlab.config import parameters
+    from genlab.components.component import reference_of
+    from genlab.components.parameters import parameters
 
     component = entry.load()
     rows = [
         {"name": p.name, "type": _type(p.annotation), "description": p.description,
-         "default": None if p.default is inspect.Parameter.empty else p.default,
-         "required": p.default is inspect.Parameter.empty}
+         "default": None if p.required else p.default, "required": p.required}
         for p in parameters(component)
     ]  # fmt: skip
     tags = getattr(component, "tags", None)
@@ -76,15 +76,9 @@ def _about(entry: Entry) -> dict[str, Any]:
         "class": entry.value,
         "tags": {k: _plain(v) for k, v in vars(tags).items()} if tags else {},
         "documentation": documentation,
-        "reference": _reference(documentation),
+        "reference": reference_of(documentation),
         "parameters": rows,
     }
-
-
-def _reference(documentation: str) -> str | None:
-    """Return what stands behind ``Source:`` in a docstring, to the end of its paragraph."""
-    found = re.search(r"\bSources?: (.+?)(?:\n\s*\n|\Z)", documentation, re.DOTALL)
-    return " ".join(found[1].split()).rstrip(".") if found else None
 
 
 def _prose(documentation: str) -> str:
@@ -119,9 +113,9 @@ def _draw(degradation: Degradation, out: Path, dataset: str | None, data: Path |
     import torch
 
     from genlab.errors import RequestError
-    from genlab.figures.files import save_figure
-    from genlab.figures.forward import forward
-    from genlab.registries import build
+    from genlab.report.figures.files import save_figure
+    from genlab.report.figures.forward import forward
+    from genlab.components.registry import build
 
     name = dataset or ("digits" if "image" in degradation.tags.data else "moons")
     examples = build("dataset", name)

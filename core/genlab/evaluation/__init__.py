@@ -1,8 +1,27 @@
 """Evaluation: numbers about samples, each with everything that is needed to trust it."""
 
-from genlab.evaluation.bound import variational_bound
-from genlab.evaluation.measure import measure, require_metric_fits
+from genlab.evaluation.comparison import compared, comparison_csv
+from genlab.evaluation.evaluate import built_metrics, evaluate, misfit, require_metric_fits
+from genlab.evaluation.likelihood import accuracy, likelihood_records
 from genlab.evaluation.neighbours import nearest
-from genlab.evaluation.restoration import psnr, ssim
+from genlab.evaluation.restoration import METHODS, Restoration, quality, restore_by, restore_given
+from genlab.evaluation.similarity import psnr, ssim
 
-__all__ = ["measure", "nearest", "psnr", "require_metric_fits", "ssim", "variational_bound"]
+__all__ = [
+    "METHODS",
+    "Restoration",
+    "accuracy",
+    "built_metrics",
+    "compared",
+    "comparison_csv",
+    "evaluate",
+    "likelihood_records",
+    "misfit",
+    "nearest",
+    "psnr",
+    "quality",
+    "require_metric_fits",
+    "restore_by",
+    "restore_given",
+    "ssim",
+]

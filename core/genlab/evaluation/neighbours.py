@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from genlab.protocols import Examples
+from genlab.components.dataset import Examples
 
 __all__ = ["nearest"]
 
@@ -25,7 +23,7 @@ def nearest(x: Tensor, train: Examples) -> tuple[Tensor, Tensor]:
         Distances ``(N,)`` and int64 indices ``(N,)``.
     """
     device = train.device
-    found: Any = x.flatten(1).to(device)
+    found: Tensor = x.flatten(1).to(device)
     best = torch.full((len(x),), torch.inf, device=device)
     where = torch.zeros(len(x), dtype=torch.int64, device=device)
     for chosen in torch.arange(len(train), device=device).split(_BATCH):

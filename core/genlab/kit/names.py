@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from genlab.errors import RequestError
-from genlab.registries import ROLES, registry
+from genlab.components.registry import ROLES, registry
 
 __all__ = ["Names", "checked_names"]
 
@@ -58,7 +58,7 @@ def checked_names(role: str, name: str) -> Names:
     """Check a role and a name, and return what follows from them.
 
     Args:
-        role: One of :data:`~genlab.registries.ROLES`; the plural is understood.
+        role: One of :data:`~genlab.components.registry.ROLES`; the plural is understood.
         name: Words in lower case with hyphens between them.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Runs: from a configuration to a folder, and from a folder back to a model."""
+"""Runs: from a request to a folder, and from a folder back to a model."""
 
 from genlab.runs.run import Run
 

@@ -9,14 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tomli_w
+import torch
+from torch import Tensor
 
-from genlab.config import RunConfig, parse_config
+from genlab.components.dataset import DataSpec
+from genlab.config import Resolved
 from genlab.errors import RequestError, unknown
 from genlab.files import write_text
-from genlab.protocols import DataSpec
 
-__all__ = ["RunFolder", "free_folder", "require_free"]
+__all__ = ["RunFolder", "claim", "claim_free", "require_free"]
+
+_FORMAT = 2  # of run folders
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,16 @@ class RunFolder:
         """Return the file of some samples of the evaluation at a step."""
         return self.path / "samples" / "training" / f"step-{step:07d}.npz"
 
+    def evaluated_samples(self) -> list[tuple[int, Tensor]]:
+        """Return samples of each evaluation during training, each with its step."""
+        found = []
+        for line in self.evaluations():
+            file = self.evaluated_samples_file(line["step"])
+            if file.is_file():
+                with np.load(file) as arrays:
+                    found.append((int(line["step"]), torch.from_numpy(arrays["x"])))
+        return found
+
     @property
     def prior_file(self) -> Path:
         """The density of the degraded state."""
@@ -109,27 +124,40 @@ class RunFolder:
         """Return the file of a figure."""
         return self.path / "figures" / f"{name}{suffix}"
 
-    def write_config(self, config: RunConfig, spec: DataSpec, extra: Mapping[str, Any]) -> None:
+    def write_config(self, config: Resolved, spec: DataSpec, extra: Mapping[str, Any]) -> None:
         """Write ``run.toml``: the configuration, what the data is, and further tables."""
         data = {"shape": list(spec.shape), "kind": spec.kind, "classes": spec.classes,
                 "names": list(spec.names), "levels": spec.levels}  # fmt: skip
-        write_text(self.config_file, tomli_w.dumps({**config.flat(), "spec": data, **extra}))
+        tables = {"format": _FORMAT, **config.flat(), "spec": data, **extra}
+        write_text(self.config_file, tomli_w.dumps(tables))
 
     def tables(self) -> dict[str, Any]:
         """Return the tables of ``run.toml``.
 
         Raises:
+            RequestError: The file is damaged, or another version of genlab made it.
+        """
+        try:
+            tables = tomllib.loads(self.config_file.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise RequestError(f"{self.config_file} cannot be read: {error}") from None
+        if tables.get("format") != _FORMAT:
+            raise RequestError(
+                f"{self.path} was made by another version of genlab, whose runs this one cannot open: "
+                f"train it again, or install that version"
+            )
+        return tables
+
+    def config(self) -> Resolved:
+        """Return the configuration.
+
+        Raises:
             RequestError: The file is damaged.
         """
         try:
-            return tomllib.loads(self.config_file.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise RequestError(f"{self.config_file} cannot be read: {error}") from None
-
-    def config(self) -> RunConfig:
-        """Return the configuration."""
-        known = {k: v for k, v in self.tables().items() if k in RunConfig.model_fields}
-        return parse_config(known)
+            return Resolved.read(self.tables())
+        except RequestError as error:
+            raise RequestError(f"{self.config_file}: {error}") from None
 
     def spec(self) -> DataSpec:
         """Return what the data is."""
@@ -137,10 +165,24 @@ class RunFolder:
             data = self.tables()["spec"]
             return DataSpec(
                 tuple(data["shape"]), data["kind"], data["classes"], tuple(data["names"]),
-                data.get("levels", 256),
+                data["levels"],
             )  # fmt: skip
         except KeyError as error:
             raise RequestError(f"{self.config_file} lacks the entry {error} of [spec]") from None
+
+    def packages(self) -> dict[str, str]:
+        """Return the package and version that each component came from, by the place that it takes."""
+        return dict(self.tables().get("packages", {}))
+
+    @property
+    def status_file(self) -> Path:
+        """How far the run is."""
+        return self.path / "status.json"
+
+    def add_step(self, record: Mapping[str, float]) -> None:
+        """Add a logged step."""
+        with self.history_file.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(dict(record)) + "\n")
 
     def history(self) -> list[dict[str, float]]:
         """Return the logged steps. A last line that was cut off by a crash is left out."""
@@ -195,12 +237,32 @@ def _identity(record: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def free_folder(parent: Path, stem: str) -> Path:
-    """Return the first of ``stem-001``, ``stem-002``, ... that does not exist."""
+def claim(path: Path) -> None:
+    """Make the folder of a run, which nobody else has made.
+
+    Raises:
+        RequestError: Something is there already, or the place cannot be written to.
+    """
+    require_free(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"--out {path} cannot be made: {error.strerror or error}") from None
+
+
+def claim_free(parent: Path, stem: str) -> Path:
+    """Make the first of the folders ``stem-001``, ``stem-002``, ... that does not exist, and return it."""
+    parent.mkdir(parents=True, exist_ok=True)
     number = 1
-    while (parent / f"{stem}-{number:03d}").exists():
-        number += 1
-    return parent / f"{stem}-{number:03d}"
+    while True:
+        path = parent / f"{stem}-{number:03d}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+            continue
+        return path
 
 
 def require_free(path: Path) -> None:

@@ -3,73 +3,32 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import torch
-from torch import Tensor
-
-from genlab.config import merge
+from genlab.components.engine import Job, Outcome
+from genlab.config import experiment_names, merge, nested, read_experiment
 from genlab.errors import GenlabError, RequestError, unknown
-from genlab.experiments import experiment_names, read_experiment
-from genlab.figures.comparison import Degraded, bars, degradations, side_by_side
-from genlab.figures.files import figure_bytes
-from genlab.files import write_bytes, write_text
-from genlab.generation import DiffusionModel
-from genlab.runs.engine import continue_run, start_run
-from genlab.runs.evaluation import compared, comparison_csv
+from genlab.evaluation.comparison import Compared, compared
+from genlab.report.comparison import write_comparison
 from genlab.runs.folder import RunFolder
 from genlab.runs.run import Run
+from genlab.runs.start import continue_run, start_run
+from genlab.runs.status import read_status
 
 __all__ = [
     "BUDGETS",
-    "Member",
-    "Outcome",
     "carry_out",
+    "compare_runs",
+    "compared_of",
     "experiment_tables",
-    "members",
-    "open_runs",
-    "write_comparison",
+    "jobs_of",
+    "swept",
 ]
 
 BUDGETS = ("smoke", "laptop", "gpu")
 """Seconds on embedded data, two cores, one graphics card."""
-
-_SHOWN = {"image": 36, "vector": 2000}  # samples in the figure of a comparison
-_TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)
-_SAMPLES = 8  # in a row of the figure of degradations
-
-
-@dataclass(frozen=True)
-class Member:
-    """One run of a series.
-
-    Args:
-        path: Where it lies.
-        tables: Its request.
-        series: Name of the sweep that it belongs to, or None.
-    """
-
-    path: Path
-    tables: Mapping[str, Any]
-    series: str | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a member of a series.
-
-    Args:
-        member: The member.
-        status: Whether it was done before, was carried out now, or failed.
-        message: Why it failed.
-    """
-
-    member: Member
-    status: Literal["was done", "done", "failed"]
-    message: str = ""
 
 
 def experiment_tables(name: str | Path, budget: str | None = None) -> dict[str, Any]:
@@ -89,7 +48,7 @@ def experiment_tables(name: str | Path, budget: str | None = None) -> dict[str, 
     return merge(tables, budgets.get(budget or "laptop", {}))
 
 
-def members(
+def jobs_of(
     names: Sequence[str | Path],
     out: Path,
     *,
@@ -97,11 +56,11 @@ def members(
     data: str | None = None,
     device: str | None = None,
     seed: int | None = None,
-) -> list[Member]:
+) -> list[Job]:
     """Return the runs of experiments, those of a sweep one by one.
 
     An experiment with a table ``[sweep]`` is one run for every combination of its values, such as
-    ``degradation = ["gaussian", "blur"]`` or ``"training.lr" = [1e-3, 1e-4]``.
+    ``degradation = ["gaussian", "blur"]`` or ``"optimiser.lr" = [1e-3, 1e-4]``.
 
     Args:
         names: Experiments by name or file; none: all that come with genlab.
@@ -121,93 +80,73 @@ def members(
         tables = merge(experiment_tables(name, budget), over)
         stem = str(tables["experiment"])
         sweep: dict[str, Any] | None = tables.pop("sweep", None)
-        if sweep is None:
-            found.append(Member(out / stem, tables))
-            continue
-        found += [
-            Member(out / stem / label, merge(tables, change), stem)
-            for label, change in _swept(sweep)
-        ]
+        found += [Job(out / stem, tables)] if sweep is None else swept(tables, sweep, out / stem)
     return found
 
 
-def carry_out(
-    found: Iterable[Member], *, trackers: Callable[[], Iterable[object]] = tuple
-) -> Iterator[Outcome]:
-    """Carry a series out: what is done is skipped, what was stopped goes on, what fails is told.
+def swept(tables: Mapping[str, Any], sweep: Mapping[str, Any], out: Path) -> list[Job]:
+    """Return one run for every combination of a sweep's values.
 
     Args:
-        found: The members.
-        trackers: Makes the listeners of one run.
-    """
-    for member in found:
-        try:
-            yield Outcome(member, _carried_out(member, trackers()))
-        except GenlabError as error:
-            yield Outcome(member, "failed", str(error))
-
-
-def open_runs(paths: Sequence[Path], *, device: str = "auto") -> list[Run]:
-    """Open run folders that are to be compared.
+        tables: The request that all of them share.
+        sweep: A list of values for each setting, such as ``{"degradation": ["gaussian", "blur"]}``.
+        out: The folder that the runs go into; its name is that of the series.
 
     Raises:
-        RequestError: There are fewer than two, or one is no run.
+        RequestError: A value is no list.
     """
-    if len(paths) < 2:
-        raise RequestError("a comparison takes at least two runs")
-    return [Run(path, device=device) for path in paths]
+    return [
+        Job(out / label, merge(tables, change), out.name) for label, change in _combinations(sweep)
+    ]
 
 
-def write_comparison(runs: Sequence[Run], out: Path, *, seed: int = 0) -> list[Path]:
-    """Write the comparison of runs: ``comparison.csv``, their numbers and their samples as figures.
+def carry_out(job: Job, trackers: Sequence[object]) -> Outcome:
+    """Carry one run of a series out: what is done is skipped, what was stopped goes on, a failure is told.
+
+    Runs of a series that differ in nothing that the training depends on, such as in the sampler, train
+    once: the later ones take the weights of the first.
 
     Args:
-        runs: The runs.
-        out: The folder.
-        seed: Seed of the samples.
-
-    Returns:
-        The files.
+        job: The run.
+        trackers: Objects that listen.
     """
-    names, rows = compared(runs)
-    write_text(out / "comparison.csv", comparison_csv(names, rows))
-    figures = {"numbers": bars(names, rows)}
-    if len({run.spec.shape for run in runs}) == 1:
-        n = _SHOWN[runs[0].spec.kind]
-        drawn = {run.path.name: run.sample(n, seed=seed) for run in runs}
-        figures["samples"] = side_by_side(drawn, runs[0].spec)
-        if runs[0].spec.kind == "image" and all(isinstance(r.model, DiffusionModel) for r in runs):
-            figures["degradations"] = degradations(
-                [_degraded(run, drawn[run.path.name]) for run in runs], _TIMES
+    try:
+        if not (job.path / "run.toml").is_file():
+            siblings = sorted(p.parent for p in job.path.parent.glob("*/run.toml"))
+            start_run(
+                job.tables, out=job.path, trackers=trackers, siblings=siblings if job.series else ()
             )
-    for name, figure in figures.items():
-        write_bytes(out / f"{name}.png", figure_bytes(figure, "png"))
-    return [out / "comparison.csv", *(out / f"{name}.png" for name in figures)]
+            return Outcome(job, "done")
+        if read_status(RunFolder.open(job.path).status_file).outcome == "done":
+            return Outcome(job, "was done")
+        data, device = job.tables.get("data"), job.tables.get("device")
+        continue_run(job.path, data=data, device=device, trackers=trackers)
+        return Outcome(job, "done")
+    except GenlabError as error:
+        return Outcome(job, "failed", str(error))
 
 
-def _degraded(run: Run, drawn: Tensor) -> Degraded:
-    """Take one test image through the degradation of a run."""
-    x_0 = run.examples("test").first(len(_TIMES))[0].cpu()
-    z = run.degradation.draw(x_0, generator=torch.Generator().manual_seed(0))
-    one = None if z is None else z[:1].repeat_interleave(len(x_0), 0)
-    path = run.degradation.degrade(
-        x_0[:1].repeat_interleave(len(x_0), 0), torch.tensor(_TIMES), one
+def compare_runs(runs: Sequence[Run], out: Path, *, seed: int = 0) -> list[Path]:
+    """Write the comparison of runs, and return its files; see :func:`genlab.report.write_comparison`.
+
+    Raises:
+        RequestError: There are fewer than two, or none has numbers.
+    """
+    if len(runs) < 2:
+        raise RequestError("a comparison takes at least two runs")
+    names, rows = compared([compared_of(run) for run in runs])
+    return write_comparison(
+        [(run.path.name, run) for run in runs], names, rows, out, seed=seed
     )
-    return Degraded(run.path.name, path, drawn[:_SAMPLES])
 
 
-def _carried_out(member: Member, trackers: Iterable[object]) -> Literal["was done", "done"]:
-    if not (member.path / "run.toml").is_file():
-        start_run(member.tables, out=member.path, trackers=trackers)
-        return "done"
-    if RunFolder.open(member.path).metrics():
-        return "was done"
-    data, device = member.tables.get("data"), member.tables.get("device")
-    continue_run(member.path, data=data, device=device, trackers=trackers)
-    return "done"
+def compared_of(run: Run) -> Compared:
+    """Return what a comparison sees of a run."""
+    config = run.config
+    return Compared(run.path.name, config.dataset.name, config.made_of, run.metrics)
 
 
-def _swept(sweep: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _combinations(sweep: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give every combination of a sweep's values: its label and its change to the request."""
     for key, values in sweep.items():
         if not isinstance(values, list) or not values:
@@ -215,10 +154,7 @@ def _swept(sweep: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for combination in itertools.product(*sweep.values()):
         change: dict[str, Any] = {}
         for key, value in zip(sweep, combination, strict=True):
-            nested: Any = value
-            for part in reversed(key.split(".")):
-                nested = {part: nested}
-            change = merge(change, nested)
+            change = merge(change, nested(key, value))
         yield "-".join(map(_label, combination)), change
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from genlab.errors import RequestError
-from genlab.protocols import Backbone, DataSpec
+from genlab.components.backbone import Backbone
+from genlab.components.dataset import DataSpec
 from genlab.testing.check import (
     Check,
     bind,
@@ -22,6 +24,8 @@ from genlab.testing.check import (
     run_checks,
     seeded,
 )
+from genlab.testing.component import component_checks
+from genlab.testing.specs import built, fitting, labelled, require_built_as_tags_say
 
 __all__ = ["BuildBackbone", "backbone_checks", "check_backbone"]
 
@@ -33,7 +37,7 @@ def check_backbone(build: BuildBackbone) -> None:
     """Check a backbone against its contract.
 
     Args:
-        build: Takes a :class:`~genlab.protocols.DataSpec` and returns the backbone; the class itself, or
+        build: Takes a :class:`~genlab.DataSpec` and returns the backbone; the class itself, or
             a :func:`functools.partial` of it with parameters.
 
     Raises:
@@ -48,7 +52,9 @@ def backbone_checks(build: BuildBackbone) -> Iterator[Check]:
     Args:
         build: See :func:`check_backbone`.
     """
-    yield from bind(_CHECKS, _Case(build))
+    case = _Case(build)
+    yield from bind(_CHECKS, case)
+    yield from component_checks(case.any)
 
 
 _SPECS = (
@@ -57,41 +63,49 @@ _SPECS = (
     DataSpec((1, 8, 8), "image"),
     DataSpec((2, 9, 12), "image", 3, ("a", "b", "c")),
     DataSpec((3, 28, 28), "image", 3, ("a", "b", "c")),
+    DataSpec((1, 16), "series"),
+    DataSpec((2, 15), "series", 3, ("a", "b", "c")),
+    DataSpec((1, 8, 8, 8), "volume"),
+    DataSpec((2, 5, 4, 6), "volume", 3, ("a", "b", "c")),
 )
+_MANY = 97  # examples of a large batch
 
 
 @dataclass(frozen=True)
 class _Case:
     build: BuildBackbone
+    opened: dict[DataSpec, Backbone] = field(default_factory=dict)
+
+    @cached_property
+    def specs(self) -> list[DataSpec]:
+        """Those of the small specifications that the backbone accepts by its tags."""
+        return fitting(self.build, _SPECS)
+
+    @property
+    def smallest(self) -> list[DataSpec]:
+        """The smallest of each kind."""
+        first: dict[str, DataSpec] = {}
+        for spec in self.specs:
+            first.setdefault(spec.kind, spec)
+        return list(first.values())
+
+    def any(self) -> Backbone:
+        """Build it for the smallest data that fits, or for the smallest there is."""
+        return self.fresh([*self.specs, *_SPECS][0])
 
     def fresh(self, spec: DataSpec, seed: int = 0) -> Backbone:
         """Build with a seed of its own, and leave the global generator as it was."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return self.build(spec)
+        return built(self.build, spec, seed)
 
     def random(self, spec: DataSpec) -> Backbone:
         """Build in eval mode with no parameter at zero, so that every path of the network is open."""
-        backbone = self.fresh(spec)
-        generator = seeded(1)
-        with torch.no_grad():
-            for p in backbone.parameters():
-                p.add_(0.1 * torch.randn(p.shape, generator=generator))
-        return backbone.eval()
-
-    @property
-    def specs(self) -> list[DataSpec]:
-        """Those of the small specifications that the backbone accepts by its tags."""
-        fitting = []
-        for spec in _SPECS:
-            try:
-                tags = self.fresh(spec).tags
-            except RequestError:
-                continue
-            if spec.kind in tags.data:
-                fitting.append(spec)
-        require(bool(fitting), "the backbone cannot be built for any small image or vector")
-        return fitting
+        if spec not in self.opened:
+            backbone, generator = self.fresh(spec), seeded(1)
+            with torch.no_grad():
+                for p in backbone.parameters():
+                    p.add_(0.1 * torch.randn(p.shape, generator=generator))
+            self.opened[spec] = backbone.eval()
+        return copy.deepcopy(self.opened[spec])
 
 
 def _inputs(spec: DataSpec, n: int = 4) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -101,22 +115,7 @@ def _inputs(spec: DataSpec, n: int = 4) -> tuple[Tensor, Tensor, Tensor | None]:
 
 def _takes_what_its_tags_say(case: _Case) -> None:
     """It can be built for the kinds of data in its tags, and raises RequestError for the others."""
-    for spec in _SPECS:
-        try:
-            backbone = case.fresh(spec)
-        except RequestError as error:
-            require(bool(str(error)), f"the RequestError for {spec} has no message")
-            continue
-        require(
-            spec.kind in backbone.tags.data,
-            f"it is built for {spec}, but tags.data = {sorted(backbone.tags.data)}",
-        )
-    for spec in case.specs:
-        for kind in case.fresh(spec).tags.data:
-            require(
-                any(s.kind == kind for s in case.specs),
-                f"tags.data has {kind!r}, but it is refused",
-            )
+    require_built_as_tags_say(case.build, _SPECS)
 
 
 def _shape_and_dtype_kept(case: _Case) -> None:
@@ -164,6 +163,11 @@ def _batch_independent(case: _Case) -> None:
             alone = _call(backbone, x[one], t[one], None if y is None else y[one])
             example = f"example {i} of {len(x)} against it alone, t = {float(t[i]):.2g}, {spec}"
             require_close(whole[one], alone, 1e-4, example)
+    for spec in case.smallest:
+        backbone, (x, t, y) = case.random(spec), _inputs(spec, _MANY)
+        few = _call(backbone, x[-5:], t[-5:], None if y is None else y[-5:])
+        example = f"the last 5 of {_MANY} examples against them alone, {spec}"
+        require_close(_call(backbone, x, t, y)[-5:], few, 1e-4, example)
 
 
 def _uses_time(case: _Case) -> None:
@@ -178,31 +182,35 @@ def _uses_labels(case: _Case) -> None:
     """Built with classes, the output depends on y, and -1 is None; without classes y is not looked at."""
     for spec in case.specs:
         x, t, _ = _inputs(spec)
-        labelled = DataSpec(spec.shape, spec.kind, 3, ("a", "b", "c"))
-        for classes, built in ((3, labelled), (0, spec.unlabelled())):
-            backbone = case.random(built)
-            first, last, none = (
-                _call(backbone, x, t, torch.full((len(x),), k)) for k in (0, 2, -1)
-            )
-            example = f"{classes} classes, shape {spec.shape}"
+        for classes, data in ((3, labelled(spec)), (0, spec.unlabelled())):
+            backbone, example = case.random(data), f"{classes} classes, shape {spec.shape}"
+            one, two, none = (_with_label(backbone, x, t, k) for k in (1, 2, -1))
             require_close(none, _call(backbone, x, t, None), 1e-6, f"y = -1 is not None, {example}")
             if classes:
-                require(
-                    not torch.allclose(first, last), f"y = 0 and y = 2 give the same, {example}"
-                )
-                require(
-                    not torch.allclose(none, last), f"y = -1 and y = 2 give the same, {example}"
-                )
+                require(not torch.allclose(one, two), f"y = 1 and y = 2 give the same, {example}")
+                require(not torch.allclose(none, two), f"y = -1 and y = 2 give the same, {example}")
             else:
-                require_close(first, none, 1e-6, f"y = 0 is not None, {example}")
+                require_close(one, none, 1e-6, f"y = 1 is not None, {example}")
+
+
+def _class_zero_is_a_class(case: _Case) -> None:
+    """Built with classes, y = 0 is neither "no label" nor another class."""
+    for spec in case.smallest:
+        x, t, _ = _inputs(spec)
+        backbone = case.random(labelled(spec))
+        zero, one, none = (_with_label(backbone, x, t, k) for k in (0, 1, -1))
+        require(not torch.allclose(zero, none), f"y = 0 and y = -1 give the same, {spec}")
+        require(not torch.allclose(zero, one), f"y = 0 and y = 1 give the same, {spec}")
 
 
 def _gradient_reaches_parameters(case: _Case) -> None:
     """Within four steps of an optimiser every parameter gets a gradient: layers at zero open up."""
     for spec in case.specs:
         backbone = case.fresh(spec).train()
-        parameters = dict(backbone.named_parameters())
+        parameters = {k: p for k, p in backbone.named_parameters() if p.requires_grad and p.numel()}
         unreached = set(parameters)
+        if not parameters:
+            continue
         x, t, y = _inputs(spec, 8)
         target = example_data(spec.shape, 8, seed=3)
         with torch.random.fork_rng(devices=[]):
@@ -256,6 +264,7 @@ _CHECKS = (
     _batch_independent,
     _uses_time,
     _uses_labels,
+    _class_zero_is_a_class,
     _gradient_reaches_parameters,
     _state_dict_round_trip,
     _finite_in_bfloat16,
@@ -266,3 +275,7 @@ _CHECKS = (
 def _call(backbone: Backbone, x: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
     out: Tensor = backbone(x.clone(), t.clone(), None if y is None else y.clone())
     return out
+
+
+def _with_label(backbone: Backbone, x: Tensor, t: Tensor, k: int) -> Tensor:
+    return _call(backbone, x, t, torch.full((len(x),), k))

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from genlab.errors import RequestError, unknown
-from genlab.protocols import Dataset, DataSpec, Degradation, Density, Sampler
+from genlab.components.backbone import Backbone
+from genlab.components.component import Component
+from genlab.components.dataset import Dataset
+from genlab.components.degradation import Degradation
+from genlab.components.density import Density
+from genlab.components.engine import Engine
+from genlab.components.metric import Metric
+from genlab.components.objective import Objective
+from genlab.components.optimiser import Optimiser
+from genlab.components.sampler import Sampler
+from genlab.components.tracker import Tracker
+from genlab.errors import unknown
 from genlab.testing.backbone import backbone_checks
 from genlab.testing.check import Check
 from genlab.testing.dataset import dataset_checks
 from genlab.testing.degradation import degradation_checks
 from genlab.testing.density import density_checks
+from genlab.testing.engine import engine_checks
+from genlab.testing.metric import metric_checks
+from genlab.testing.objective import objective_checks, small_things
+from genlab.testing.optimiser import optimiser_checks
 from genlab.testing.sampler import sampler_checks
+from genlab.testing.tracker import tracker_checks
 
 if TYPE_CHECKING:
     import pytest
@@ -28,21 +44,27 @@ def checks_of(component: Any) -> Iterator[Check]:
     """Yield the checks of a component, whatever its role.
 
     Args:
-        component: A degradation, sampler or data set; or, for a backbone or a density, what builds it from
-            a :class:`~genlab.protocols.DataSpec`: its class, a partial of it, or a function.
+        component: An object of any role; or, for a backbone, a density or an objective, what builds it: its
+            class, a partial of it, or a function. A class of another role is built with its defaults.
 
     Raises:
         TypeError: It has no role.
     """
-    if isinstance(component, Degradation):
-        return degradation_checks(component)
-    if isinstance(component, Sampler):
-        return sampler_checks(component)
-    if isinstance(component, Dataset):
-        return dataset_checks(component)
+    for base, checks in _OF_OBJECTS:
+        if isinstance(component, base):
+            return checks(component)
+    for base, _ in _OF_BUILDERS:
+        if isinstance(component, base):
+            raise TypeError(
+                f"give what builds the {base.role}, such as its class: it is built many times"
+            )
     if not callable(component):
         raise TypeError(f"{component!r} is neither a component nor a function that builds one")
-    return density_checks(component) if _builds_density(component) else backbone_checks(component)
+    built = _class_of(component)
+    for base, checks in _OF_BUILDERS:
+        if issubclass(built, base):
+            return checks(component)
+    return checks_of(component())
 
 
 def parametrize_with_checks(
@@ -85,19 +107,40 @@ def parametrize_with_checks(
     return pytest.mark.parametrize("check", params)
 
 
+_OF_OBJECTS: tuple[tuple[type[Any], Callable[[Any], Iterator[Check]]], ...] = (
+    (Degradation, degradation_checks),
+    (Sampler, sampler_checks),
+    (Dataset, dataset_checks),
+    (Metric, metric_checks),
+    (Optimiser, optimiser_checks),
+    (Tracker, tracker_checks),
+    (Engine, engine_checks),
+)
+_OF_BUILDERS: tuple[tuple[type[Any], Callable[[Any], Iterator[Check]]], ...] = (
+    (Backbone, backbone_checks),
+    (Density, density_checks),
+    (Objective, objective_checks),
+)
+
+
+def _class_of(build: Callable[..., Any]) -> type[Any]:
+    """Return the class of what something builds: of a function, by calling it with small things."""
+    target = build.func if isinstance(build, partial) else build
+    if isinstance(target, type):
+        return target
+    for given in small_things():
+        try:
+            return type(build(given))
+        except Exception:
+            continue
+    raise TypeError(f"{build!r} builds nothing from data, a restorer or a density")
+
+
 def _named(component: Any) -> str:
     """Name a component by its class, and by the parameters that can be seen."""
     if isinstance(component, partial):
         given = ",".join(f"{key}={value}" for key, value in component.keywords.items())
         return f"{_named(component.func)}({given})"
+    if isinstance(component, Component):
+        return textwrap.shorten(repr(component).removesuffix("()"), 60)
     return getattr(component, "__name__", None) or type(component).__name__
-
-
-def _builds_density(build: Callable[[DataSpec], Any]) -> bool:
-    target = build.func if isinstance(build, partial) else build
-    if isinstance(target, type):
-        return issubclass(target, Density)
-    try:
-        return isinstance(build(DataSpec((2,), "vector")), Density)
-    except RequestError:
-        return isinstance(build(DataSpec((1, 8, 8), "image")), Density)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from genlab.protocols import Dataset, Metric
+from genlab.components.data import loaded
+from genlab.components.dataset import Data, Dataset
+from genlab.components.metric import Metric, ScoresEach
+from genlab.components.registry import build
+from genlab.errors import RequestError
 from genlab.testing.check import (
     Check,
     bind,
@@ -19,52 +24,90 @@ from genlab.testing.check import (
     require_equal,
     run_checks,
 )
+from genlab.testing.component import component_checks
 
 __all__ = ["check_metric", "metric_checks"]
 
 
-def check_metric(instance: Metric, dataset: Dataset) -> None:
+def check_metric(instance: Metric, dataset: Dataset | None = None) -> None:
     """Check a metric against its contract.
 
     Args:
         instance: The metric.
-        dataset: A small data set that it fits, of which at least 100 examples are in either split.
+        dataset: A small data set that it fits, of which at least 100 examples are in either split. None: the
+            digits and the moons, as far as the metric takes images and vectors; 8 Gaussians for one that asks
+            for modes.
 
     Raises:
         ContractError: It breaks at least one clause.
+        RequestError: There is no small data set of a kind that fits.
     """
     run_checks(type(instance).__name__, metric_checks(instance, dataset))
 
 
-def metric_checks(instance: Metric, dataset: Dataset) -> Iterator[Check]:
+def metric_checks(instance: Metric, dataset: Dataset | None = None) -> Iterator[Check]:
     """Yield the checks of a metric.
 
     Args:
         instance: The metric.
         dataset: See :func:`check_metric`.
     """
-    yield from bind(_CHECKS, _Case(instance, dataset))
+    names = _small(instance) if dataset is None else ()
+    chosen = [build("dataset", name) for name in names] if dataset is None else [dataset]
+    cases = [_Case(instance, each) for each in chosen]
+    yield from bind([_tags_are_sound], instance)
+    yield from bind(_CHECKS, cases)
+    if isinstance(instance, ScoresEach):
+        yield from bind([_scores_each], instance, cases)
+    yield from component_checks(lambda: instance)
+
+
+def _small(metric: Metric) -> Sequence[str]:
+    """Return the names of small data sets that a metric fits."""
+    by_kind = {"image": "digits", "vector": "8-gaussians" if metric.tags.modes else "moons"}
+    names = [name for kind, name in by_kind.items() if kind in metric.tags.data]
+    if not names:
+        raise RequestError(
+            f"{metric!r} takes data of the kinds {sorted(metric.tags.data)}: give a data set to check it on"
+        )
+    return names
 
 
 @dataclass(frozen=True)
 class _Case:
     metric: Metric
     dataset: Dataset
+    kept: list[Any] = field(default_factory=list)
+
+    @cached_property
+    def data(self) -> Data:
+        return loaded(self.dataset)
 
     def fit(self) -> Any:
+        """Fit anew."""
         extra: dict[str, Any] = {"dataset": self.dataset} if self.metric.tags.modes else {}
-        return self.metric.fit(self.dataset.load("train"), self.dataset.spec, seed=0, **extra)
+        return self.metric.fit(self.data.train, self.data.spec, seed=0, **extra)
+
+    @property
+    def fitted(self) -> Any:
+        """What was fitted once."""
+        if not self.kept:
+            self.kept.append(self.fit())
+        return self.kept[0]
 
     def some(self, begin: int, end: int) -> Tensor:
-        return self.dataset.load("test").first(end)[0][begin:]
+        return self.data.test.first(end)[0][begin:]
 
     def score(self, x: Tensor, real: Tensor) -> Mapping[str, float]:
-        return self.metric.score(self.fit(), x, real)
+        return self.metric.score(self.fitted, x, real)
+
+    def __str__(self) -> str:
+        return f"{type(self.dataset).__name__}"
 
 
-def _tags_are_sound(case: _Case) -> None:
+def _tags_are_sound(metric: Metric) -> None:
     """The tags name the features and at least one kind of data, and their limits agree."""
-    tags = case.metric.tags
+    tags = metric.tags
     require(bool(tags.features), "tags.features is empty")
     require(bool(tags.data), "tags.data is empty")
     require(tags.at_least >= 0, f"tags.at_least = {tags.at_least}")
@@ -72,59 +115,91 @@ def _tags_are_sound(case: _Case) -> None:
     require(most >= max(tags.at_least, 1), f"at most {most} samples, at least {tags.at_least}")
 
 
-def _numbers_by_name(case: _Case) -> None:
-    """score() gives at least one finite number, and the same names for any samples."""
-    names = []
-    for x, real in (
-        (case.some(0, 60), case.some(40, 100)),
-        (torch.zeros_like(case.some(0, 50)), case.some(0, 50)),
-    ):
-        found = case.score(x, real)
-        names.append(sorted(found))
-        wrong = [k for k, v in found.items() if not math.isfinite(float(v))]
-        require(not wrong, f"{wrong[:1]} of {len(x)} samples is not finite")
-    require(bool(names[0]), "score() gives no number")
-    require(names[0] == names[1], f"the names are {names[0]}, and then {names[1]}")
+def _numbers_by_name(cases: Sequence[_Case]) -> None:
+    """score() gives at least one finite number, the same names for any samples, among them tags.higher."""
+    for case in cases:
+        names = []
+        for x, real in (
+            (case.some(0, 60), case.some(40, 100)),
+            (torch.zeros_like(case.some(0, 50)), case.some(0, 50)),
+        ):
+            found = case.score(x, real)
+            names.append(sorted(found))
+            wrong = [k for k, v in found.items() if not math.isfinite(float(v))]
+            require(not wrong, f"{wrong[:1]} of {len(x)} samples is not finite, {case}")
+        require(bool(names[0]), f"score() gives no number, {case}")
+        require(names[0] == names[1], f"the names are {names[0]}, and then {names[1]}, {case}")
+        unknown = sorted(case.metric.tags.higher - set(names[0]))
+        require(not unknown, f"tags.higher has {unknown[:1]}, and score() gives {names[0]}")
 
 
-def _reproducible(case: _Case) -> None:
-    """The same seed, samples and reference give the same numbers."""
-    first = case.score(case.some(0, 60), case.some(40, 100))
-    again = case.score(case.some(0, 60), case.some(40, 100))
-    require(dict(first) == dict(again), f"first {dict(first)}, then {dict(again)}")
+def _features_have_a_name(cases: Sequence[_Case]) -> None:
+    """features_of() names the features in which the distance was measured."""
+    for case in cases:
+        name = case.metric.features_of(case.fitted)
+        require(isinstance(name, str) and bool(name), f"features_of() returns {name!r}, {case}")
 
 
-def _inputs_untouched(case: _Case) -> None:
-    """score() leaves its samples and its reference as they are."""
-    x, real = case.some(0, 60), case.some(40, 100)
-    kept = x.clone(), real.clone()
-    case.score(x, real)
-    require_equal(x, kept[0], "samples after score()")
-    require_equal(real, kept[1], "reference after score()")
-
-
-def _order_does_not_matter(case: _Case) -> None:
-    """Samples in another order give the same numbers, up to rounding."""
-    x, real = case.some(0, 60), case.some(40, 100)
-    first, turned = case.score(x, real), case.score(x.flip(0), real)
-    for name, value in first.items():
+def _reproducible(cases: Sequence[_Case]) -> None:
+    """The same seed, samples and reference give the same numbers, also when it is fitted again."""
+    for case in cases:
+        samples = case.some(0, 60), case.some(40, 100)
+        first = case.score(*samples)
+        again = case.score(*samples)
+        require(dict(first) == dict(again), f"first {dict(first)}, then {dict(again)}, {case}")
+        refitted = case.metric.score(case.fit(), *samples)
         require(
-            math.isclose(value, turned[name], rel_tol=1e-3, abs_tol=1e-4),
-            f"{name} is {value:.6g}, and {turned[name]:.6g} with the samples in reverse",
+            dict(first) == dict(refitted),
+            f"{dict(first)}, and fitted again {dict(refitted)}, {case}",
         )
 
 
-def _global_rng_untouched(case: _Case) -> None:
+def _inputs_untouched(cases: Sequence[_Case]) -> None:
+    """score() leaves its samples and its reference as they are."""
+    for case in cases:
+        x, real = case.some(0, 60), case.some(40, 100)
+        kept = x.clone(), real.clone()
+        case.score(x, real)
+        require_equal(x, kept[0], f"samples after score(), {case}")
+        require_equal(real, kept[1], f"reference after score(), {case}")
+
+
+def _order_does_not_matter(cases: Sequence[_Case]) -> None:
+    """Samples in another order give the same numbers, up to rounding."""
+    for case in cases:
+        x, real = case.some(0, 60), case.some(40, 100)
+        first, turned = case.score(x, real), case.score(x.flip(0), real)
+        for name, value in first.items():
+            require(
+                math.isclose(value, turned[name], rel_tol=1e-3, abs_tol=1e-4),
+                f"{name} is {value:.6g}, and {turned[name]:.6g} with the samples in reverse, {case}",
+            )
+
+
+def _global_rng_untouched(cases: Sequence[_Case]) -> None:
     """fit() and score() leave the global generators alone."""
-    with global_rng_untouched("fit()"):
-        fitted = case.fit()
-    with global_rng_untouched("score()"):
-        case.metric.score(fitted, case.some(0, 60), case.some(40, 100))
+    for case in cases:
+        with global_rng_untouched("fit()"):
+            fitted = case.fit()
+        with global_rng_untouched("score()"):
+            case.metric.score(fitted, case.some(0, 60), case.some(40, 100))
+
+
+def _scores_each(metric: ScoresEach, cases: Sequence[_Case]) -> None:
+    """score_each() gives one finite number for each sample, whatever the others are."""
+    for case in cases:
+        x = case.some(0, 60)
+        scores = metric.score_each(case.fitted, x.clone())
+        require(scores.shape == (60,), f"scores have the shape {tuple(scores.shape)}, {case}")
+        require(bool(scores.isfinite().all()), f"scores are not finite, {case}")
+        turned = metric.score_each(case.fitted, x.flip(0)).flip(0)
+        off = float((turned - scores).abs().max())
+        require(off <= 1e-3, f"scores change by {off:.3g} with the samples in reverse, {case}")
 
 
 _CHECKS = (
-    _tags_are_sound,
     _numbers_by_name,
+    _features_have_a_name,
     _reproducible,
     _inputs_untouched,
     _order_does_not_matter,

@@ -1,4 +1,4 @@
-r"""Two degradations that keep every clause of the contract, small enough to be checked by eye.
+r"""Degradations that keep every clause of the contract, small enough to be checked by eye.
 
 They are what samplers are walked on, and a starting point for an author who wants to see one whole.
 """
@@ -10,10 +10,17 @@ import math
 import torch
 from torch import Tensor
 
-from genlab.protocols import Degradation, DegradationTags, GaussianDegradation
-from genlab.protocols.degradation import right_expand
+from genlab.components.dataset import KINDS
+from genlab.components.degradation import (
+    DegradationTags,
+    DiagonalDegradation,
+    GaussianDegradation,
+    InvertibleDegradation,
+    LinearDegradation,
+    right_expand,
+)
 
-__all__ = ["CosineNoise", "Fade"]
+__all__ = ["CosineNoise", "Fade", "NoisyFade"]
 
 
 class CosineNoise(GaussianDegradation):
@@ -25,16 +32,6 @@ class CosineNoise(GaussianDegradation):
     so that :math:`\alpha_1 > 0`.
     """
 
-    tags = DegradationTags(
-        gaussian=True,
-        additive=True,
-        stochastic=True,
-        linear=True,
-        semigroup=True,
-        invertible=True,
-        data=frozenset({"image", "vector"}),
-    )
-
     def alpha(self, t: Tensor) -> Tensor:
         """Return the amplitude of the data."""
         return (_OMEGA * t).cos()
@@ -43,20 +40,8 @@ class CosineNoise(GaussianDegradation):
         """Return the amplitude of the noise."""
         return (_OMEGA * t).sin()
 
-    def A(self, x: Tensor, t: Tensor) -> Tensor:
-        """Return ``alpha(t) x``."""
-        return right_expand(self.alpha(t), x) * x
 
-    def A_adjoint(self, y: Tensor, t: Tensor) -> Tensor:
-        """Return the adjoint of :meth:`A`, which is :meth:`A` itself."""
-        return self.A(y, t)
-
-    def invert(self, x_t: Tensor, t: Tensor, z: Tensor) -> Tensor:
-        """Return x_0 from x_t and its noise."""
-        return (x_t - right_expand(self.sigma(t), x_t) * z) / right_expand(self.alpha(t), x_t)
-
-
-class Fade(Degradation):
+class Fade(LinearDegradation, InvertibleDegradation):
     r"""Fade to the mean.
 
     .. math:: x_t = x_0 + t \, (m - x_0), \qquad m = \operatorname{mean}(x_0)
@@ -65,9 +50,7 @@ class Fade(Degradation):
     is left at t = 1.
     """
 
-    tags = DegradationTags(
-        linear=True, semigroup=True, invertible=True, data=frozenset({"image", "vector"})
-    )
+    tags = DegradationTags(data=frozenset(KINDS))
 
     def draw(self, x_0: Tensor, *, generator: torch.Generator) -> None:
         """Return None: fading is deterministic."""
@@ -77,13 +60,13 @@ class Fade(Degradation):
         """Fade each example to its own time."""
         return x_0 + right_expand(t, x_0) * (_mean(x_0) - x_0)
 
-    def A(self, x: Tensor, t: Tensor) -> Tensor:
+    def A(self, x: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return the faded data; the map is linear."""
-        return self.degrade(x, t, None)
+        return self.degrade(x, t, z)
 
-    def A_adjoint(self, y: Tensor, t: Tensor) -> Tensor:
+    def A_adjoint(self, y: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return the adjoint of :meth:`A`, which is :meth:`A`: taking the mean is symmetric."""
-        return self.degrade(y, t, None)
+        return self.degrade(y, t, z)
 
     def invert(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return x_0 from x_t, which has the same mean."""
@@ -100,8 +83,84 @@ class Fade(Degradation):
         return c.expand(len(c), *shape).clone()
 
 
+class NoisyFade(DiagonalDegradation):
+    r"""Noise over vectors whose differences fade faster than their mean.
+
+    .. math:: x_t = V^T (\alpha_t \odot V x_0) + \sigma_t z, \qquad
+        \alpha_{t, k} = \cos(\omega t)^{1 + k}, \quad \sigma_t = \sin(\omega t),
+        \quad \omega = 0.99 \, \pi / 2
+
+    with the cosines :math:`V_k`, of which :math:`V_0` is the mean.
+    """
+
+    tags = DegradationTags(stochastic=True, data=frozenset({"vector"}))
+
+    def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        """Degrade each example to its own time."""
+        if z is None:
+            raise ValueError("noise needs the z that draw() returns")
+        sigma = self.amplitudes(t, x_0)[1]
+        faded = self.A(x_0, t, z) + sigma * z
+        return torch.where(right_expand(t, x_0) > 0, faded, x_0)
+
+    def A(self, x: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        """Return the faded data."""
+        return self.from_basis(self.amplitudes(t, x)[0] * self.to_basis(x))
+
+    def A_adjoint(self, y: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        """Return the adjoint of :meth:`A`, which is :meth:`A` itself."""
+        return self.A(y, t, z)
+
+    def invert(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        """Return x_0 from x_t and its noise."""
+        if z is None:
+            raise ValueError("inverting noise needs the z that draw() returns")
+        alpha, sigma = self.amplitudes(t, x_t)
+        return self.from_basis(self.to_basis(x_t - sigma * z) / alpha)
+
+    def noise(self, x_t: Tensor, x_0: Tensor, t: Tensor) -> Tensor:
+        """Return the noise that explains ``x_t`` by ``x_0``."""
+        sigma = self.amplitudes(t, x_t)[1]
+        z = (x_t - self.A(x_0, t, None)) / sigma.clamp_min(1e-20)
+        return torch.where(sigma > 0, z, 0.0)
+
+    def to_basis(self, x: Tensor) -> Tensor:
+        """Return the coordinates in the basis of the cosines."""
+        return x @ _cosines(x).T
+
+    def from_basis(self, c: Tensor) -> Tensor:
+        """Return the data that has these coordinates."""
+        return c @ _cosines(c)
+
+    def amplitudes(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the amplitude of each coordinate and that of the noise."""
+        angle = _OMEGA * right_expand(t, like)
+        k = torch.arange(like.shape[-1], device=like.device, dtype=like.dtype)
+        return angle.cos() ** (1 + k), angle.sin()
+
+    def summarize(self, x_1: Tensor) -> Tensor:
+        """Return ``(B, 0)``: hardly anything is left."""
+        return x_1.new_empty(len(x_1), 0)
+
+    def expand(self, c: Tensor, shape: tuple[int, ...], *, generator: torch.Generator) -> Tensor:
+        """Return the noise at t = 1."""
+        z = torch.randn((len(c), *shape), generator=generator, device=c.device, dtype=c.dtype)
+        return math.sin(_OMEGA) * z
+
+
 _OMEGA = 0.99 * math.pi / 2
 
 
 def _mean(x: Tensor) -> Tensor:
-    return x.mean((-2, -1), keepdim=True) if x.ndim == 4 else x.mean(-1, keepdim=True)
+    dims = tuple(range(2, x.ndim)) or (1,)
+    return x.mean(dims, keepdim=True)
+
+
+def _cosines(like: Tensor) -> Tensor:
+    """Return the orthonormal cosines of as many points as a vector has coordinates, one in each row."""
+    n = like.shape[-1]
+    k, i = torch.meshgrid(
+        *[torch.arange(n, device=like.device, dtype=like.dtype)] * 2, indexing="ij"
+    )
+    size = torch.where(k == 0, 1 / n, 2 / n).sqrt()
+    return size * (math.pi * k * (i + 0.5) / n).cos()

@@ -1,18 +1,29 @@
-"""Training: the loop, the objectives, the moving average and the checkpoints."""
+"""Training: the loop, the objectives, the optimisers, the moving average and the checkpoints."""
 
-from genlab.training.budget import Budget
-from genlab.training.checkpoint import read_checkpoint, write_checkpoint
-from genlab.training.ema import EMA
-from genlab.training.loop import Trainer
-from genlab.training.objective import DiffusionObjective, LikelihoodObjective, Objective
+from genlab.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from genlab.training.objectives import Denoising, Likelihood
+from genlab.training.optimisers import AdamW, Muon
+from genlab.training.prior import fit_density, fit_prior
+from genlab.training.settings import UNITS, Budget, TrainingSettings, settings_of
+from genlab.training.training import Fitted, StepLog, StepRecord, Training, fit
 
 __all__ = [
-    "EMA",
+    "UNITS",
+    "AdamW",
     "Budget",
-    "DiffusionObjective",
-    "LikelihoodObjective",
-    "Objective",
-    "Trainer",
+    "Checkpoint",
+    "Denoising",
+    "Fitted",
+    "Likelihood",
+    "Muon",
+    "StepLog",
+    "StepRecord",
+    "Training",
+    "TrainingSettings",
+    "fit",
+    "fit_density",
+    "fit_prior",
     "read_checkpoint",
+    "settings_of",
     "write_checkpoint",
 ]

@@ -1,0 +1,108 @@
+"""Backbones: the networks. They know neither noise nor schedules."""
+
+from __future__ import annotations
+
+import abc
+import inspect
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from genlab.components.dataset import KINDS, DataSpec, Kind
+from genlab.components.module import ModuleComponent
+from genlab.errors import RequestError
+
+__all__ = ["Backbone", "BackboneTags", "as_backbone"]
+
+
+@dataclass(frozen=True)
+class BackboneTags:
+    """What no class can say.
+
+    Args:
+        data: The kinds of data that fit.
+        mixed_precision: Whether bf16 autocast speeds it up on hardware that has it.
+    """
+
+    data: frozenset[Kind] = field(default_factory=lambda: frozenset[Kind]({"image"}))
+    mixed_precision: bool = False
+
+
+class Backbone(ModuleComponent):
+    """A network from ``(x, t, y)`` to the shape of ``x`` (abstract).
+
+    The constructor takes the :class:`~genlab.DataSpec` first and its own parameters as keywords. It raises
+    :class:`~genlab.RequestError` when the data does not fit.
+    """
+
+    role: ClassVar[str] = "backbone"
+    tags: BackboneTags
+
+    @property
+    def takes_labels(self) -> bool:
+        """Whether it looks at labels: it was built for data with classes."""
+        return not isinstance(self.built_for, DataSpec) or self.built_for.classes > 0
+
+    @abc.abstractmethod
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        """Map ``x`` to a tensor of the same shape.
+
+        Args:
+            x: Data ``(B, *shape)``.
+            t: Times ``(B,)`` in [0, 1].
+            y: Labels ``(B,)``, -1 for "no label", or None. Only a backbone that was built with
+                classes looks at them.
+        """
+
+
+class _Adapted(Backbone):
+    """A module of one's own in the place of a backbone."""
+
+    tags = BackboneTags(data=frozenset(KINDS))
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        self._takes_labels = _positional(module) > 2
+
+    @property
+    def takes_labels(self) -> bool:
+        """Whether the module's forward takes labels."""
+        return self._takes_labels
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        """Call the module, with labels where it takes them."""
+        out: Tensor = self.module(x, t, y) if self.takes_labels else self.module(x, t)
+        return out
+
+
+def as_backbone(module: nn.Module) -> Backbone:
+    """Return a module as a backbone: itself where it is one, wrapped otherwise.
+
+    Args:
+        module: Its ``forward`` takes ``(x, t)`` or ``(x, t, y)`` and returns the shape of ``x``.
+
+    Raises:
+        RequestError: Its ``forward`` takes fewer arguments.
+    """
+    if isinstance(module, Backbone):
+        return module
+    if _positional(module) < 2:
+        raise RequestError(
+            f"the module {type(module).__name__} is no backbone: its forward takes (x, t), or (x, t, y)"
+        )
+    return _Adapted(module)
+
+
+def _positional(module: nn.Module) -> int:
+    """Return how many positional arguments the forward of a module takes."""
+    count = 0
+    for p in inspect.signature(module.forward).parameters.values():
+        if p.kind is inspect.Parameter.VAR_POSITIONAL:
+            return 3
+        count += p.kind in (
+            inspect.Parameter.POSITIONAL_ONLY,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        )
+    return count

@@ -1,0 +1,140 @@
+"""Densities: explicit models of a distribution, exact in data space."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from genlab.components.dataset import Kind
+from genlab.components.module import ModuleComponent
+
+__all__ = ["Density", "DensityTags", "FittedDensity", "Flow"]
+
+
+@dataclass(frozen=True)
+class DensityTags:
+    """What no class can say.
+
+    Args:
+        conditional: A density that was built with classes models each of them.
+        mixed_precision: Whether bf16 autocast speeds it up on hardware that has it.
+        data: The kinds of data that fit.
+    """
+
+    conditional: bool = False
+    mixed_precision: bool = False
+    data: frozenset[Kind] = field(default_factory=lambda: frozenset[Kind]({"vector"}))
+
+
+class Density(ModuleComponent):
+    """A distribution with a density (abstract).
+
+    The constructor takes the :class:`~genlab.DataSpec` first and its own parameters as keywords. One that is
+    neither a :class:`FittedDensity` nor a :class:`Flow` is trained by gradients.
+    """
+
+    role: ClassVar[str] = "density"
+    tags: DensityTags
+
+    @abc.abstractmethod
+    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the log density in nats, in data space.
+
+        Args:
+            x: Data ``(B, *shape)``.
+            y: Labels ``(B,)``: the density of each example's class. None: the marginal.
+
+        Returns:
+            Log densities ``(B,)``.
+        """
+
+    @abc.abstractmethod
+    def sample(self, n: int, y: Tensor | None = None, *, generator: torch.Generator) -> Tensor:
+        """Draw ``n`` examples.
+
+        Args:
+            n: How many.
+            y: Labels ``(n,)``, or None to draw from the marginal.
+            generator: Source of randomness, on the device of the parameters.
+
+        Returns:
+            Data ``(n, *shape)``.
+        """
+
+    @abc.abstractmethod
+    def joint_log_prob(self, x: Tensor) -> Tensor:
+        r"""Return :math:`\log p(x, y = k) = \log p(x \mid y = k) + \log p(y = k)` for every class k.
+
+        Args:
+            x: Data ``(B, *shape)``.
+
+        Returns:
+            ``(B, K)`` in nats, with K = 1 where the density has no classes.
+        """
+
+    def classify(self, x: Tensor) -> Tensor:
+        r"""Return log posteriors by Bayes' rule, :math:`\log p(y = k \mid x)`.
+
+        Args:
+            x: Data ``(B, *shape)``.
+
+        Returns:
+            ``(B, K)``.
+        """
+        return self.joint_log_prob(x).log_softmax(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return :meth:`joint_log_prob`, so that a density trains as any module does."""
+        return self.joint_log_prob(x)
+
+
+class FittedDensity(Density):
+    """A density whose parameters follow from the data at once, without gradients (abstract)."""
+
+    @abc.abstractmethod
+    def fit(self, x: Tensor, y: Tensor | None = None, *, generator: torch.Generator) -> None:
+        """Set the parameters from data.
+
+        Args:
+            x: Data ``(N, *shape)``.
+            y: Labels ``(N,)`` or None.
+            generator: Source of randomness, on the CPU.
+        """
+
+
+class Flow(Density):
+    """A normalizing flow (abstract): a density with an invertible map to its latent space.
+
+    Its parameters are learned by gradients, from the state that :meth:`initialise` leaves.
+    """
+
+    @abc.abstractmethod
+    def initialise(self, x: Tensor, *, generator: torch.Generator) -> None:
+        """Set the parameters that depend on data, such as the scales of activation normalisation.
+
+        Called once, before the first step of training and never after a checkpoint was read.
+
+        Args:
+            x: The first examples of the training data ``(N, *shape)``.
+            generator: Source of randomness, on the device of the parameters.
+        """
+
+    @abc.abstractmethod
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map data to the latent space.
+
+        Returns:
+            z ``(B, *shape)`` and ``ladj = log |det dz/dx|`` of shape ``(B,)``.
+        """
+
+    @abc.abstractmethod
+    def decode(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Map the latent space to data.
+
+        Returns:
+            x ``(B, *shape)`` and ``ladj = log |det dx/dz|`` of shape ``(B,)``.
+        """

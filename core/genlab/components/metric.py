@@ -1,0 +1,116 @@
+"""Metrics: numbers that say how good samples are."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from genlab.components.component import Component
+from genlab.components.dataset import DataSpec, Examples, Kind, Split
+
+__all__ = ["HasModes", "Metric", "MetricTags", "ScoresEach"]
+
+
+@dataclass(frozen=True)
+class MetricTags:
+    """What may be relied upon.
+
+    Args:
+        labels: The metric needs labelled training data.
+        data: The kinds of data that fit.
+        features: In which features the distance is measured, as it is stored beside each number.
+        modes: The metric needs a data set that knows its modes (:class:`HasModes`). Its ``fit`` takes
+            that data set too, as the keyword ``dataset``.
+        at_least: Numbers from fewer samples are stored with a warning; 0: any number will do.
+        at_most: The metric looks at the first so many samples, which is then the N that is stored;
+            None: at all.
+        baseline: What the test split is held against where real data takes the place of the samples: the
+            training split; or, for a metric that itself measures the distance to the training split, the
+            other half of the test split.
+        higher: Those of the numbers that ``score`` returns of which more is better. Of all others less is
+            better.
+    """
+
+    labels: bool = False
+    data: frozenset[Kind] = field(default_factory=lambda: frozenset[Kind]({"image", "vector"}))
+    features: str = "data"
+    modes: bool = False
+    at_least: int = 0
+    at_most: int | None = None
+    baseline: Split = "train"
+    higher: frozenset[str] = frozenset()
+
+
+@runtime_checkable
+class HasModes(Protocol):
+    """A data set that is a mixture and knows its modes."""
+
+    @property
+    def means(self) -> Tensor:
+        """Means of the modes in the units of the data, ``(K, D)``."""
+
+    @property
+    def covs(self) -> Tensor:
+        """Covariances of the modes in the units of the data, ``(K, D, D)``."""
+
+    @property
+    def weights(self) -> Tensor:
+        """Weights of the modes, which sum to 1, ``(K,)``."""
+
+
+@runtime_checkable
+class ScoresEach(Protocol):
+    """A metric that also tells good samples from bad ones, one by one."""
+
+    def score_each(self, fitted: Any, x: Tensor) -> Tensor:
+        """Return a score of each sample ``(N,)``; more is better.
+
+        Args:
+            fitted: What ``fit`` returned.
+            x: Samples ``(N, *shape)`` in the data convention.
+        """
+
+
+class Metric(Component):
+    """A measure of samples against real data (abstract).
+
+    The parameters of a metric are the keyword arguments of its constructor.
+    """
+
+    role: ClassVar[str] = "metric"
+    tags: MetricTags = MetricTags()
+
+    @abc.abstractmethod
+    def fit(self, train: Examples, spec: DataSpec, *, seed: int) -> Any:
+        """Prepare whatever the metric needs once per data set, such as a classifier.
+
+        Args:
+            train: The training split.
+            spec: What the data is.
+            seed: Seed of the preparation.
+        """
+
+    @abc.abstractmethod
+    def score(self, fitted: Any, x: Tensor, real: Tensor) -> Mapping[str, float]:
+        """Measure samples.
+
+        Args:
+            fitted: What :meth:`fit` returned.
+            x: Samples ``(N, *shape)`` in the data convention.
+            real: Real examples ``(M, *shape)`` of the reference split.
+
+        Returns:
+            Numbers by name.
+        """
+
+    def features_of(self, fitted: Any) -> str:
+        """Return in which features the distance was measured, as it is stored beside each number.
+
+        Args:
+            fitted: What :meth:`fit` returned.
+        """
+        return self.tags.features

@@ -1,0 +1,61 @@
+"""Objectives: what a step of training minimises."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from genlab.components.component import Component
+
+__all__ = ["Network", "Objective"]
+
+Network = Callable[..., Tensor]
+"""A module in training, possibly wrapped, such as for several devices or for another arithmetic."""
+
+
+class Objective(Component):
+    """What a step of training minimises (abstract).
+
+    The constructor takes what is trained first, such as a restorer or a density, and its own parameters as
+    keywords.
+    """
+
+    role: ClassVar[str] = "objective"
+    requires: ClassVar[type[Any]] = nn.Module
+    """What it trains: objects of this class."""
+
+    @property
+    @abc.abstractmethod
+    def module(self) -> nn.Module:
+        """The module whose weights are learned."""
+
+    @property
+    def mixed_precision(self) -> bool:
+        """Whether bf16 autocast speeds the module up on hardware that has it."""
+        return False
+
+    @abc.abstractmethod
+    def __call__(
+        self, network: Network, x: Tensor, y: Tensor | None, *, generator: torch.Generator
+    ) -> Tensor:
+        """Return the loss of a batch, a scalar.
+
+        Args:
+            network: :attr:`module`, possibly wrapped: the loss calls it in the place of the module.
+            x: Clean data ``(B, *shape)``.
+            y: Labels ``(B,)``, -1 where one is not known, or None.
+            generator: Source of randomness, on the device of ``x``.
+        """
+
+    def initialise(self, x: Tensor, *, generator: torch.Generator) -> None:
+        """Set weights that depend on data, before the first step; there are none unless a class says so.
+
+        Args:
+            x: Some training examples ``(N, *shape)``, on the CPU.
+            generator: Source of randomness, on the CPU.
+        """
+        return

@@ -1,0 +1,158 @@
+"""Trackers: the life of a run, for anybody who wants to listen.
+
+A tracker is an object with some of the hooks below: a subclass of :class:`Tracker` that overrides them, or
+any object whose methods are marked with :data:`hookimpl`. It is handed to a run as an object
+(``trackers=[...]``) or named (``--tracker NAME``). A tracker that raises is named once and switched off; the
+run goes on.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pluggy
+
+from genlab.components.component import Component
+from genlab.errors import RequestError, unknown
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Hooks", "Tracker", "hookimpl"]
+
+_spec = pluggy.HookspecMarker("genlab")
+
+hookimpl = pluggy.HookimplMarker("genlab")
+"""Marks a method as an implementation of a hook."""
+
+
+class _HookSpec:
+    """What a tracker may implement. Every argument is optional in an implementation."""
+
+    @_spec
+    def run_started(self, path: Path, config: Mapping[str, Any], total: float, unit: str) -> None:
+        """Tell that training starts.
+
+        Args:
+            path: The run folder.
+            config: The whole resolved configuration, as plain tables.
+            total: The budget.
+            unit: Its unit: ``"steps"`` or ``"minutes"``.
+        """
+
+    @_spec
+    def step_done(
+        self, path: Path, step: int, progress: float, record: Mapping[str, float]
+    ) -> None:
+        """Tell that a logged step was done.
+
+        Args:
+            path: The run folder.
+            step: Steps done so far.
+            progress: Share of the budget that is used, in [0, 1].
+            record: The numbers of the step: loss, learning rate, examples per second, ...
+        """
+
+    @_spec
+    def warned(self, path: Path, message: str) -> None:
+        """Tell something that the user should know, such as that a stage will be slow."""
+
+    @_spec
+    def checkpoint_saved(self, path: Path, step: int, file: Path) -> None:
+        """Tell that a checkpoint was written to ``file``."""
+
+    @_spec
+    def stage_started(self, path: Path, stage: str, total: int) -> None:
+        """Tell that a stage starts, such as sampling in ``total`` parts."""
+
+    @_spec
+    def stage_advanced(self, path: Path, stage: str, done: int) -> None:
+        """Tell that ``done`` parts of a stage are done."""
+
+    @_spec
+    def samples_drawn(self, path: Path, x: Tensor, y: Tensor | None) -> None:
+        """Hand out samples ``(N, *shape)`` in the data convention, and their labels."""
+
+    @_spec
+    def evaluated(self, path: Path, metrics: Mapping[str, Any]) -> None:
+        """Hand out the final numbers, as they stand in ``metrics.json``."""
+
+    @_spec
+    def run_ended(self, path: Path, status: str) -> None:
+        """Tell that the run ended, with ``"done"``, ``"interrupted"`` or ``"failed"``."""
+
+
+_NAMES = tuple(name for name in vars(_HookSpec) if not name.startswith("_"))
+
+
+class Tracker(Component):
+    """An object that listens to a run (abstract): it overrides the hooks that it needs.
+
+    The hooks are ``run_started``, ``step_done``, ``warned``, ``checkpoint_saved``, ``stage_started``,
+    ``stage_advanced``, ``samples_drawn``, ``evaluated`` and ``run_ended``; an implementation takes those of a
+    hook's arguments that it needs, by name.
+
+    Raises:
+        RequestError: When a class has a public method that is no hook, which a misspelled hook would be.
+    """
+
+    role: ClassVar[str] = "tracker"
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Mark the hooks of a new class."""
+        super().__init_subclass__(**options)
+        for name, value in list(vars(cls).items()):
+            if name in _NAMES:
+                setattr(cls, name, hookimpl(value))
+            elif callable(value) and not name.startswith("_") and not isinstance(value, type):
+                raise unknown("hook", name, _NAMES)
+
+
+class Hooks:
+    """The trackers of a run.
+
+    Args:
+        trackers: Objects with hooks.
+
+    Raises:
+        RequestError: A tracker has no hook, or one that does not exist or has a wrong argument.
+    """
+
+    def __init__(self, trackers: Iterable[object] = ()) -> None:
+        self._manager = pluggy.PluginManager("genlab")
+        self._manager.add_hookspecs(_HookSpec)
+        for tracker in trackers:
+            name = type(tracker).__name__
+            try:
+                self._manager.register(tracker)
+                self._manager.check_pending()
+            except pluggy.PluginValidationError as error:
+                raise RequestError(f"the tracker {name}: {' '.join(str(error).split())}") from None
+            if not self._manager.get_hookcallers(tracker):
+                raise RequestError(
+                    f"the tracker {name} has none of the hooks: {', '.join(_NAMES)}. Subclasses of "
+                    f"genlab.Tracker override them, methods of other objects are marked with "
+                    f"genlab.hookimpl"
+                )
+
+    def tell(self, hook: str, **arguments: Any) -> None:
+        """Call a hook of every tracker; one that raises is named once and switched off.
+
+        Args:
+            hook: Name of the hook.
+            arguments: Its arguments.
+        """
+        for implementation in list(getattr(self._manager.hook, hook).get_hookimpls()):
+            taken = {name: arguments[name] for name in implementation.argnames}
+            try:
+                implementation.function(**taken)
+            except Exception as error:
+                self._manager.unregister(implementation.plugin)
+                warnings.warn(
+                    f"the tracker {type(implementation.plugin).__name__} is switched off: its "
+                    f"{hook} raised {type(error).__name__}: {error}",
+                    stacklevel=2,
+                )

@@ -1,0 +1,55 @@
+"""Configuration: requests, in which everything is optional, and resolved ones, in which nothing is."""
+
+from genlab.config.assemble import (
+    Parts,
+    assemble,
+    pick_device,
+    refuse_sampler,
+    require_metrics_fit,
+)
+from genlab.config.chosen import Chosen, Objects, choose, made, version_of
+from genlab.config.experiments import experiment_names, read_experiment
+from genlab.config.request import SETTINGS, Request
+from genlab.config.resolve import Resolution, defaults, resolve, with_path
+from genlab.config.resolved import (
+    Diffusion,
+    FittedAlone,
+    FittedPrior,
+    Learned,
+    Resolved,
+    TrainedAlone,
+    TrainedPrior,
+)
+from genlab.config.tables import SLOTS, merge, nested, parse_assignments
+
+__all__ = [
+    "SETTINGS",
+    "SLOTS",
+    "Chosen",
+    "Diffusion",
+    "FittedAlone",
+    "FittedPrior",
+    "Learned",
+    "Objects",
+    "Parts",
+    "Request",
+    "Resolution",
+    "Resolved",
+    "TrainedAlone",
+    "TrainedPrior",
+    "assemble",
+    "choose",
+    "defaults",
+    "experiment_names",
+    "made",
+    "merge",
+    "nested",
+    "parse_assignments",
+    "pick_device",
+    "read_experiment",
+    "refuse_sampler",
+    "require_metrics_fit",
+    "resolve",
+    "version_of",
+    "with_path",
+]

@@ -1,0 +1,231 @@
+"""From a resolved configuration to components that fit together, before any work."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from genlab.components.dataset import Dataset, DataSpec
+from genlab.components.degradation import Degradation
+from genlab.components.density import Density
+from genlab.components.metric import Metric
+from genlab.components.objective import Objective
+from genlab.components.registry import registry
+from genlab.components.sampler import Sampler
+from genlab.config.chosen import Chosen, Objects, class_of, made
+from genlab.config.resolve import refuse_misfit
+from genlab.config.resolved import Diffusion, FittedAlone, Learned, Resolved
+from genlab.diffusion.model import DensityModel, DiffusionModel, Model
+from genlab.diffusion.prior import Prior, summary_spec
+from genlab.diffusion.restorer import Restorer
+from genlab.errors import RequestError
+from genlab.evaluation.evaluate import require_metric_fits
+
+__all__ = ["Parts", "assemble", "pick_device", "refuse_sampler", "require_metrics_fit"]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The components of a run, built and fitting together.
+
+    Args:
+        model: What samples are drawn from, with fresh weights.
+        module: The module whose weights are learned or fitted.
+        objective: What a step of training minimises; None where a density is fitted at once.
+        prior: The density of the degraded state, not fitted yet, or None where there is none.
+        metrics: The metrics by name.
+    """
+
+    model: Model
+    module: nn.Module
+    objective: Objective | None
+    prior: Density | None
+    metrics: Mapping[str, Metric]
+
+
+def assemble(
+    config: Resolved, spec: DataSpec, objects: Objects, *, device: torch.device
+) -> Parts:
+    """Build the components of a resolved configuration.
+
+    The same seed builds the same weights.
+
+    Args:
+        config: The configuration.
+        spec: What the data is.
+        objects: What was handed in as an object.
+        device: Where to compute.
+
+    Raises:
+        RequestError: Two components do not fit each other, or one does not fit the data.
+    """
+    metrics = {m.name: _metric(m, objects) for m in config.metrics}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        if isinstance(config.method, Diffusion):
+            return _diffusion(config, config.method, spec, objects, metrics, device)
+        density = _density("density", config.method.density, _known(config, spec), objects)
+        density.to(device)
+        objective = None
+        if not isinstance(config.method, FittedAlone):
+            objective = _objective(config.method.learned, density, objects)
+        model = DensityModel(
+            spec, density, device=device, conditional=config.run.conditional,
+            batch=config.sampling.batch,
+        )  # fmt: skip
+        return Parts(model, density, objective, None, metrics)
+
+
+def _diffusion(
+    config: Resolved,
+    method: Diffusion,
+    spec: DataSpec,
+    objects: Objects,
+    metrics: Mapping[str, Metric],
+    device: torch.device,
+) -> Parts:
+    degradation: Degradation = made("degradation", method.degradation, objects)
+    sampler: Sampler = made("sampler", method.sampler, objects)
+    refuse_sampler(method.sampler.name, sampler, method.degradation.name, degradation)
+    known = _known(config, spec)
+    _refuse_class("backbone", method.backbone, objects, spec)
+    backbone: nn.Module = made("backbone", method.backbone, objects, known)
+    restorer = Restorer(
+        backbone, degradation, prediction=method.restorer.prediction,
+        jitter=method.restorer.jitter, deviation=0.5 if spec.bounded else 1.0,
+    )  # fmt: skip
+    prior = None
+    if method.prior is not None:
+        # A prior that knows the classes gives samples of all of them unless it is asked for one.
+        conditional = _conditional("prior", method.prior.density, objects)
+        prior = _density(
+            "prior", method.prior.density,
+            summary_spec(degradation, spec if conditional else known), objects,
+        )  # fmt: skip
+        prior.to(device)
+    restorer.to(device)
+    model = DiffusionModel(
+        spec, restorer, Prior(degradation, spec, prior), sampler,
+        steps=config.sampling.steps or None, device=device, conditional=config.run.conditional,
+        guidance=config.sampling.guidance, batch=config.sampling.batch,
+    )  # fmt: skip
+    objective = _objective(method.learned, restorer, objects)
+    return Parts(model, restorer.backbone, objective, prior, metrics)
+
+
+def _known(config: Resolved, spec: DataSpec) -> DataSpec:
+    """Return what a model is told of the data: without its classes, unless it learns them."""
+    return spec if config.run.conditional else spec.unlabelled()
+
+
+def _objective(learned: Learned, trained: nn.Module, objects: Objects) -> Objective:
+    cls = class_of("objective", learned.objective, objects)
+    requires = getattr(cls, "requires", nn.Module)
+    if not isinstance(trained, requires):
+        raise RequestError(
+            f"the objective {learned.objective.name!r} trains a {requires.__name__}, and this is a "
+            f"{type(trained).__name__}"
+        )
+    objective: Objective = made("objective", learned.objective, objects, trained)
+    return objective
+
+
+def _metric(chosen: Chosen, objects: Objects) -> Metric:
+    given: Mapping[str, Any] = objects.get("metrics", {})
+    metric: Metric = given.get(chosen.name) or made("metric", chosen, {})
+    return metric
+
+
+def require_metrics_fit(parts: Parts, dataset: Dataset) -> None:
+    """Refuse metrics that do not fit the data, before any work.
+
+    Raises:
+        RequestError: One does not.
+    """
+    for name, metric in parts.metrics.items():
+        require_metric_fits(name, metric, dataset.spec, dataset)
+
+
+def refuse_sampler(name: str, sampler: Sampler, other: str, degradation: Degradation) -> None:
+    """Refuse a sampler that needs more than the degradation offers, naming those that fit.
+
+    Raises:
+        RequestError: It does.
+    """
+    if isinstance(degradation, sampler.requires):
+        sampler.grid(2, degradation)  # its times may need more of the degradation, and say so now
+        return
+    fitting = [n for n in registry("sampler").names() if _walks(n, degradation)]
+    raise RequestError(
+        f"the sampler {name!r} needs a {sampler.requires.__name__}, and {other!r} is none. These fit "
+        f"{other!r}: {', '.join(fitting)}"
+    )
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device of a name; ``"auto"`` takes the best there is.
+
+    Raises:
+        RequestError: There is no such device here.
+    """
+    available = ["cpu"]
+    if torch.backends.mps.is_available():
+        available.insert(0, "mps")
+    if torch.cuda.is_available():
+        available.insert(0, "cuda")
+    if name == "auto":
+        return torch.device(available[0])
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in available:
+        raise RequestError(f"--device {name!r}: here there are auto, {', '.join(available)}")
+    return device
+
+
+def _density(slot: str, chosen: Chosen, spec: DataSpec, objects: Objects) -> Density:
+    """Build a density, and refuse one that does not take this kind of data or its classes."""
+    _refuse_class("density", chosen, {"density": objects.get(slot)}, spec)
+    if spec.classes and not _conditional(slot, chosen, objects):
+        components = registry("density")
+        fitting = [n for n in components.names() if components.get(n).tags.conditional]
+        raise RequestError(
+            f"training.conditional: the {slot} {chosen.name!r} knows no classes. These do: "
+            f"{', '.join(fitting)}"
+        )
+    density: Density = made(slot, chosen, objects, spec)
+    return density
+
+
+def _conditional(slot: str, chosen: Chosen, objects: Objects) -> bool:
+    tags = _tags(slot, chosen, objects)
+    return tags is None or bool(tags.conditional)
+
+
+def _refuse_class(slot: str, chosen: Chosen, objects: Objects, spec: DataSpec) -> None:
+    tags = _tags(slot, chosen, objects)
+    if tags is not None:
+        refuse_misfit(slot, chosen.name, tags.data, spec)
+
+
+def _tags(slot: str, chosen: Chosen, objects: Objects) -> Any:
+    """Return the tags of a component's class; None for a function that makes one, and for foreign modules."""
+    found = objects.get(slot)
+    if found is not None and not inspect.isclass(found):
+        return getattr(found, "tags", None)
+    cls: Callable[..., Any] = class_of(slot, chosen, objects)
+    return getattr(cls, "tags", None)
+
+
+def _walks(name: str, degradation: Degradation) -> bool:
+    try:
+        return isinstance(degradation, registry("sampler").get(name).requires)
+    except RequestError:
+        return False
+

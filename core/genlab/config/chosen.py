@@ -1,0 +1,230 @@
+"""Components as a run names them: registered ones by name, others by their class, all with parameters."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import metadata
+from typing import Any
+
+from torch import nn
+
+from genlab.components.component import Component, plain_params
+from genlab.components.data import as_dataset
+from genlab.components.parameters import check_parameters, parameters, plain
+from genlab.components.registry import build, registry, role_class
+from genlab.config.tables import SLOTS
+from genlab.errors import RequestError
+
+__all__ = ["Chosen", "Objects", "choose", "class_of", "made", "version_of", "with_defaults"]
+
+Objects = Mapping[str, Any]
+"""What was handed in as an object, by the place that it takes (``metrics`` and ``figures``: by name)."""
+
+_WORDS = ("name", "class", "unwritten")  # keys of a component's table that are no parameters
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A component as a run names it.
+
+    Args:
+        name: Its registered name, or the name of its class where it was handed in as an object.
+        params: Its parameters as a file can hold them.
+        target: ``"module:Class"`` of what was handed in as an object; empty where it is registered.
+        unwritten: What no file can hold, and so has to be handed in again.
+    """
+
+    name: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    target: str = ""
+    unwritten: tuple[str, ...] = ()
+
+    def flat(self) -> dict[str, Any]:
+        """Return the flat table that a TOML file holds."""
+        if not self.target:
+            return {"name": self.name, **self.params}
+        unwritten = {"unwritten": list(self.unwritten)} if self.unwritten else {}
+        return {"class": self.target, **unwritten, **self.params}
+
+    @classmethod
+    def of_table(cls, slot: str, table: Mapping[str, Any]) -> Chosen:
+        """Read a table that :meth:`flat` returned, or a request has.
+
+        Raises:
+            RequestError: It has no name.
+        """
+        params = {key: value for key, value in table.items() if key not in _WORDS}
+        target = table.get("class", "")
+        if target:
+            return cls(target.rpartition(":")[2], params, target, tuple(table.get("unwritten", ())))
+        if not isinstance(table.get("name"), str):
+            raise RequestError(f"{slot}: a component has a name, as in {slot} = {{ name = ... }}")
+        return cls(table["name"], params)
+
+
+def choose(slot: str, given: Any) -> tuple[Chosen, Any]:
+    """Say what was given for a place.
+
+    Args:
+        slot: The place, such as ``"degradation"``.
+        given: A table, or an object: a component, its class, or what the place takes besides (a module or a
+            function of the spec for a network or a density, a function of the weights for an optimiser,
+            tensors for a data set).
+
+    Returns:
+        The component, and the object where it is needed to build it; None where the name is enough.
+
+    Raises:
+        RequestError: It fits no such place.
+    """
+    if isinstance(given, Mapping) and not (slot == "dataset" and "train" in given):
+        return Chosen.of_table(slot, given), None
+    role = SLOTS.get(slot, slot)
+    if slot == "dataset":
+        given = as_dataset(given)
+    base = role_class(role)
+    if isinstance(given, partial) and inspect.isclass(given.func):
+        params = {k: plain(v) for k, v in check_parameters(given.func, given.keywords).items()}
+        return _of_class(role, given.func, params, ()), None if _registered(role, given.func) else given
+    if inspect.isclass(given) and issubclass(given, base):
+        chosen = _of_class(role, given, {}, ())
+        return chosen, None if not chosen.target else given
+    if isinstance(given, base) and isinstance(given, Component):
+        return _of_instance(role, given)
+    if role in ("backbone", "density", "optimiser") and callable(given):
+        target = given if inspect.isfunction(given) or inspect.isclass(given) else type(given)
+        unwritten = ("the object",) if isinstance(given, nn.Module) else ()
+        return Chosen(target.__qualname__, {}, _path(target), unwritten), given
+    raise RequestError(f"{slot}: {given!r} is no {role}: it is not a genlab.{base.__name__}")
+
+
+def made(slot: str, chosen: Chosen, objects: Objects, *context: Any) -> Any:
+    """Build a component, or take the object that was handed in.
+
+    A module that was handed in is copied, so that a run leaves it as it is and the same request gives the
+    same result again.
+
+    Args:
+        slot: The place that it takes.
+        chosen: The component.
+        objects: What was handed in.
+        context: What its constructor takes before its own parameters.
+
+    Raises:
+        RequestError: It cannot be built.
+    """
+    role = SLOTS.get(slot, slot)
+    found = objects.get(slot)
+    try:
+        if found is None:
+            if not chosen.target:
+                return build(role, chosen.name, *context, **chosen.params)
+            cls = class_of(slot, chosen)
+            return cls(*context, **chosen.params)
+        if isinstance(found, nn.Module):
+            return copy.deepcopy(found)
+        if inspect.isclass(found):
+            return found(*context, **chosen.params)
+        if isinstance(found, Component) or role == "optimiser":
+            return found
+        return found(*context)
+    except RequestError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise RequestError(f"the {role} {chosen.name!r} cannot be built: {error}") from error
+
+
+def class_of(slot: str, chosen: Chosen, objects: Objects | None = None) -> Callable[..., Any]:
+    """Return the class of a component, or the function that makes it, without building one.
+
+    Raises:
+        RequestError: There is no such component, or its class cannot be imported.
+    """
+    role = SLOTS.get(slot, slot)
+    found = (objects or {}).get(slot)
+    if found is not None:
+        return found if callable(found) and not isinstance(found, nn.Module | Component) else type(found)
+    if not chosen.target:
+        cls: Callable[..., Any] = registry(role).get(chosen.name)
+        return cls
+    hand_in = f'hand it in: open_run(path, components={{"{slot}": ...}})'
+    if chosen.unwritten:
+        raise RequestError(
+            f"the {role} {chosen.name} has {' and '.join(chosen.unwritten)}, which no file holds: {hand_in}"
+        )
+    module, _, name = chosen.target.partition(":")
+    try:
+        found = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise RequestError(f"the {role} {chosen.target} cannot be imported ({error}): {hand_in}") from None
+    if not callable(found):
+        raise RequestError(f"the {role} {chosen.target} is no class: {hand_in}")
+    return found
+
+
+def with_defaults(slot: str, chosen: Chosen, objects: Objects) -> Chosen:
+    """Write out the default of every parameter, so that a run stays what it is.
+
+    Raises:
+        RequestError: A parameter does not exist, or has a wrong value.
+    """
+    found = objects.get(slot)
+    if isinstance(found, Component | nn.Module):
+        return chosen
+    cls = class_of(slot, chosen, objects)
+    if not inspect.isclass(cls):
+        return chosen
+    given = check_parameters(cls, chosen.params, where=slot)
+    params = {}
+    for p in parameters(cls):
+        value = given.get(p.name, p.default)
+        if p.required and p.name not in given or (value is None and p.default is None):
+            continue
+        params[p.name] = plain(value)
+    return Chosen(chosen.name, params, chosen.target, chosen.unwritten)
+
+
+def version_of(slot: str, chosen: Chosen) -> str:
+    """Return the package and version that a component comes from; empty where it is no package's."""
+    if not chosen.target:
+        entry = registry(SLOTS.get(slot, slot)).entry(chosen.name)
+        return f"{entry.package} {entry.version}".strip()
+    top = chosen.target.partition(".")[0].partition(":")[0]
+    for package in metadata.packages_distributions().get(top, []):
+        return f"{package} {metadata.version(package)}"
+    return ""
+
+
+def _of_instance(role: str, given: Component) -> tuple[Chosen, Any]:
+    params, unwritten = plain_params(given)
+    chosen = _of_class(role, type(given), params, unwritten)
+    weights = isinstance(given, nn.Module)
+    if weights or chosen.unwritten:
+        return chosen, given
+    if role == "objective":  # it is bound to what another run trains: its class is built anew
+        return chosen, type(given) if chosen.target else None
+    return chosen, given if chosen.target else None
+
+
+def _of_class(
+    role: str, cls: type[Any], params: Mapping[str, Any], unwritten: tuple[str, ...]
+) -> Chosen:
+    name = _registered(role, cls)
+    if name and not unwritten:
+        return Chosen(name, params)
+    return Chosen(cls.__name__, params, _path(cls), unwritten)
+
+
+def _registered(role: str, cls: type[Any]) -> str | None:
+    return next((e.name for e in registry(role).entries() if e.value == _path(cls)), None)
+
+
+def _path(target: Any) -> str:
+    return f"{target.__module__}:{target.__qualname__}"

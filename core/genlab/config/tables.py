@@ -1,0 +1,105 @@
+"""Plain tables: what is laid over what, and how text becomes values."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from genlab.errors import RequestError
+from genlab.training.settings import UNITS
+
+__all__ = ["SLOTS", "merge", "merge_training", "nested", "parse_assignments"]
+
+SLOTS: Mapping[str, str] = {
+    "dataset": "dataset",
+    "degradation": "degradation",
+    "backbone": "backbone",
+    "sampler": "sampler",
+    "prior": "density",
+    "density": "density",
+    "objective": "objective",
+    "optimiser": "optimiser",
+    "prior_optimiser": "optimiser",
+}
+"""What a run is made of: the places that a component can take, and the role of each."""
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    """Turn ``key=value`` strings into nested tables.
+
+    Values are read as TOML where they are TOML, and as plain strings otherwise.
+
+    Example:
+        >>> parse_assignments(["degradation.sigma_max=20", "prior=gmm"])
+        {'degradation': {'sigma_max': 20}, 'prior': {'name': 'gmm'}}
+
+    Raises:
+        RequestError: An assignment without ``=``.
+    """
+    tables: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            raise RequestError(
+                f"--set {assignment!r} is no assignment: write --set degradation.sigma_max=20"
+            )
+        tables = merge(tables, nested(key.strip(), _toml_value(text.strip())))
+    return tables
+
+
+def nested(key: str, value: Any) -> dict[str, Any]:
+    """Return a value as a table in a table, by a key with dots."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    found: dict[str, Any] = value
+    return found
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay tables over tables, key by key.
+
+    A component that changes its name loses the parameters that the old one had, and so does one that an
+    object takes the place of.
+
+    Raises:
+        RequestError: Parameters are to be changed of an object that was handed in.
+    """
+    merged = {key: _as_table(key, value) for key, value in base.items()}
+    for key, value in over.items():
+        value = _as_table(key, value)
+        old = merged.get(key)
+        if key in SLOTS and old is not None and not isinstance(old, Mapping):
+            if isinstance(value, Mapping) and "name" not in value:
+                raise RequestError(
+                    f"{key}: {', '.join(value)} cannot be changed of an object that was handed in; give "
+                    f"the object with it"
+                )
+            merged[key] = value
+        elif not (isinstance(old, Mapping) and isinstance(value, Mapping)):
+            merged[key] = value
+        elif key in SLOTS and value.get("name", old.get("name")) != old.get("name"):
+            merged[key] = dict(value)
+        elif key in ("training", "prior_training"):
+            merged[key] = merge_training(old, value)
+        else:
+            merged[key] = {**old, **value}
+    return merged
+
+
+def merge_training(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay settings of a training over others; a budget takes the place of any other."""
+    if any(over.get(unit) is not None for unit in UNITS):
+        base = {key: value for key, value in base.items() if key not in UNITS}
+    return {**base, **over}
+
+
+def _as_table(key: str, value: Any) -> Any:
+    return {"name": value} if key in SLOTS and isinstance(value, str) else value
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,36 @@
+"""Diffusion: restorers, trajectories, priors, and whole models."""
+
+from genlab.diffusion.bound import variational_bound
+from genlab.diffusion.interpolation import interpolate, latent_mean
+from genlab.diffusion.model import DensityModel, DiffusionModel, Label, Model, require_shape
+from genlab.diffusion.paths import Path, between
+from genlab.diffusion.posterior import consistent
+from genlab.diffusion.prior import Prior, summaries, summary_spec
+from genlab.diffusion.restoration import check_time, restore, restore_by_posterior
+from genlab.diffusion.restorer import Restorer, jittered
+from genlab.diffusion.trajectory import Step, end_of, trajectory
+
+__all__ = [
+    "DensityModel",
+    "DiffusionModel",
+    "Label",
+    "Model",
+    "Path",
+    "Prior",
+    "Restorer",
+    "Step",
+    "between",
+    "check_time",
+    "consistent",
+    "end_of",
+    "interpolate",
+    "jittered",
+    "latent_mean",
+    "require_shape",
+    "restore",
+    "restore_by_posterior",
+    "summaries",
+    "summary_spec",
+    "trajectory",
+    "variational_bound",
+]

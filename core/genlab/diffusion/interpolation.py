@@ -1,0 +1,136 @@
+"""From one example to another, where the model finds it easy."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from genlab.components.dataset import DataSpec
+from genlab.components.degradation import AdditiveDegradation
+from genlab.components.sampler import Sampler
+from genlab.diffusion.paths import Path, between
+from genlab.diffusion.model import DensityModel, DiffusionModel, Model, require_shape
+from genlab.diffusion.restoration import check_time
+from genlab.diffusion.trajectory import end_of
+from genlab.errors import RequestError
+
+__all__ = ["interpolate", "latent_mean"]
+
+
+def interpolate(
+    model: Model,
+    a: Tensor,
+    b: Tensor,
+    points: int = 11,
+    t: float = 0.5,
+    *,
+    path: Path | None = None,
+    steps: int | None = None,
+    sampler: Sampler | None = None,
+    seed: int = 0,
+) -> Tensor:
+    """Interpolate between examples.
+
+    A diffusion degrades both to the time t, mixes them there and walks back, with the same randomness at
+    every point of the path (Ho, Jain & Abbeel 2020, arXiv:2006.11239, fig. 8). A flow mixes in its latent
+    space, and t means nothing.
+
+    Args:
+        model: The model.
+        a: Where the path begins, one example of the shape ``shape`` or several ``(B, *shape)``.
+        b: Where it ends, likewise.
+        points: Points of the path, both ends included.
+        t: How far both are degraded, in (0, 1]; more is coarser, and 1 forgets them.
+        path: ``"linear"``, or ``"slerp"``, which keeps the variance of Gaussian noise. None: slerp in the
+            latent space of a flow, half-way between whose points a straight line has half of their variance,
+            and linear in degraded states.
+        steps: Steps of a trajectory from t to 0; None: those of the model.
+        sampler: How to walk back; None: the model's own sampler.
+        seed: Seed of everything random.
+
+    Returns:
+        ``(points, *shape)`` for one example, and ``(points, B, *shape)`` for several, on the CPU.
+
+    Raises:
+        RequestError: A wrong time, shape or path, or a density without a latent space.
+    """
+    one = a.ndim == len(model.spec.shape)
+    if one:
+        a, b = a[None], b[None]
+    _check_pair(a, b, model.spec)
+    if isinstance(model, DensityModel):
+        x = _mixed_latents(model, a, b, points, path or "slerp")
+    elif isinstance(model, DiffusionModel):
+        check_time(t)
+        x = _mixed_states(
+            model, a, b, points, path or "linear", t=t, steps=steps, sampler=sampler, seed=seed
+        )
+    else:
+        raise RequestError(f"{type(model).__name__} has nothing to interpolate in")
+    return x[:, 0] if one else x
+
+
+def _mixed_states(
+    model: DiffusionModel,
+    a: Tensor,
+    b: Tensor,
+    points: int,
+    path: Path,
+    *,
+    t: float,
+    steps: int | None,
+    sampler: Sampler | None,
+    seed: int,
+) -> Tensor:
+    """Mix two degraded states and walk back from every point.
+
+    Where noise is added, the two states get noise of their own; where something else is drawn, such as a
+    mask, both share it.
+    """
+    degradation = model.restorer.degradation
+    a, b = a.to(model.device), b.to(model.device)
+    generator = torch.Generator(model.device).manual_seed(seed)
+    z = degradation.draw(a, generator=generator)
+    additive = isinstance(degradation, AdditiveDegradation)
+    z_b = degradation.draw(b, generator=generator) if additive else z
+    times = torch.full((len(a),), t, device=model.device)
+    states = between(
+        degradation.degrade(a, times, z), degradation.degrade(b, times, z_b), points, path
+    )
+    ends = []
+    for x_t in states:
+        again = torch.Generator(model.device).manual_seed(seed + 1)
+        walked = model.walk_from(
+            x_t, None if additive else z, generator=again, start=t, steps=steps, sampler=sampler
+        )
+        ends.append(model.in_range(end_of(walked).cpu()))
+    return torch.stack(ends)
+
+
+@torch.no_grad()
+def _mixed_latents(model: DensityModel, a: Tensor, b: Tensor, points: int, path: Path) -> Tensor:
+    flow, device = model.flow, model.device
+    latents = between(flow.encode(a.to(device))[0], flow.encode(b.to(device))[0], points, path)
+    x = torch.stack([flow.decode(z)[0].cpu() for z in latents])
+    return model.in_range(x)
+
+
+@torch.no_grad()
+def latent_mean(model: DensityModel, x: Tensor) -> Tensor:
+    """Return the example at the mean of the latents of ``x`` ``(B, *shape)``, on the CPU.
+
+    Raises:
+        RequestError: The density has no latent space.
+    """
+    require_shape(x, model.spec)
+    flow = model.flow
+    latents = [flow.encode(part.to(model.device))[0].sum(0) for part in x.split(500)]
+    mean = flow.decode(torch.stack(latents).sum(0, keepdim=True) / len(x))[0][0].cpu()
+    return model.in_range(mean)
+
+
+def _check_pair(a: Tensor, b: Tensor, spec: DataSpec) -> None:
+    for x in (a, b):
+        require_shape(x, spec)
+    if len(a) != len(b):
+        raise RequestError(f"there are {len(a)} examples to begin with and {len(b)} to end with")

@@ -1,0 +1,388 @@
+"""Whole models: what samples are drawn from."""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from genlab.components.dataset import DataSpec
+from genlab.components.density import Density, FittedDensity, Flow
+from genlab.components.sampler import Sampler
+from genlab.diffusion.guidance import Guided
+from genlab.diffusion.prior import Prior
+from genlab.diffusion.restorer import Restorer
+from genlab.diffusion.trajectory import Conditioned, Step, end_of, trajectory
+from genlab.errors import RequestError
+
+__all__ = ["Advance", "DensityModel", "DiffusionModel", "Label", "Model", "require_shape"]
+
+Advance = Callable[[int], None]
+"""Is called with what is done so far."""
+
+Label = int | str | Sequence[int | str] | Tensor
+"""A class by number or name, or one for each sample."""
+
+_STRIDE = 7919  # distance between the seeds of two batches
+
+
+class Model(abc.ABC):
+    """Something that samples can be drawn from (abstract).
+
+    Args:
+        spec: What the data is.
+        device: Where to compute.
+        conditional: Whether the model knows the classes of the data.
+        batch: How many samples are drawn at once; another batch gives other samples.
+    """
+
+    def __init__(
+        self, spec: DataSpec, *, device: torch.device, conditional: bool, batch: int
+    ) -> None:
+        self.spec, self.device, self.conditional, self.batch = spec, device, conditional, batch
+
+    @property
+    @abc.abstractmethod
+    def averaged(self) -> bool:
+        """Whether samples come from a moving average of weights."""
+
+    @abc.abstractmethod
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        steps: int | None = None,
+        sampler: Sampler | None = None,
+        label: Label | None = None,
+        guidance: float | None = None,
+        batch: int | None = None,
+        advance: Advance | None = None,
+    ) -> Tensor:
+        """Draw samples.
+
+        Args:
+            n: How many.
+            seed: The same seed gives the same samples on the same device.
+            steps: Steps of a trajectory; None: the model's own.
+            sampler: How to walk back; None: the model's own sampler.
+            label: A class by number or name, or one for each sample; None: see :meth:`labels`.
+            guidance: Scale of classifier-free guidance, at least 0; None: the model's own.
+            batch: How many are drawn at once; None: the model's own.
+            advance: Is called with the number of samples drawn so far.
+
+        Returns:
+            Samples ``(n, *shape)`` in the data convention, on the CPU.
+
+        Raises:
+            RequestError: The sampler does not fit the degradation, the model knows no classes, or it holds a
+                density, which is sampled at once and takes neither steps nor a sampler nor guidance.
+        """
+
+    def labels(self, n: int, label: Label | None = None, *, seed: int = 0) -> Tensor | None:
+        """Return the labels that ``n`` samples follow.
+
+        Args:
+            n: How many samples.
+            label: A class by number (an int) or name (a string), or one for each sample. None: classes drawn
+                at random, each as likely.
+            seed: The seed of the samples.
+
+        Returns:
+            Labels int64 ``(n,)``, or None where the model knows no classes.
+
+        Raises:
+            RequestError: There is no such class, or the model knows none.
+        """
+        if n < 1:
+            raise RequestError(f"n = {n}: at least one sample is needed")
+        if not self.conditional:
+            if label is not None:
+                raise RequestError(f"label {label!r}: {WITHOUT_CLASSES}")
+            return None
+        if label is None:
+            generator = torch.Generator().manual_seed(seed)
+            return torch.randint(self.spec.classes, (n,), generator=generator)
+        if isinstance(label, int | str):
+            return torch.full((n,), self.spec.class_of(label))
+        each = label.tolist() if isinstance(label, Tensor) else list(label)
+        if len(each) != n:
+            raise RequestError(f"there are {len(each)} labels for {n} samples")
+        return torch.tensor([self.spec.class_of(one) for one in each])
+
+    def in_range(self, x: Tensor) -> Tensor:
+        """Return data in the range that it can have: a trajectory may end a little outside."""
+        return x.clamp(-1, 1) if self.spec.bounded else x
+
+
+WITHOUT_CLASSES = (
+    "the model was trained without classes; genlab run --set training.conditional=true trains with them"
+)
+
+
+class DiffusionModel(Model):
+    r"""A degradation, its restorer, a sampler and a prior.
+
+    A deterministic degradation leaves fine detail at amplitudes that a network learns to read and no prior
+    draws rightly: the longer it trains, the more it makes of the errors of the prior. So it is trained under
+    noise that hides them, and trajectories start from :math:`x_t + \sigma \epsilon` with
+    :math:`\epsilon \sim \mathcal{N}(0, I)` and end with the last estimate, which is free of it.
+
+    Sources: Rissanen, Heinonen & Solin 2022 (arXiv:2206.13397), whose deblurring network sees noise of .01 of
+    the range of the data; Ho et al. 2022 (arXiv:2106.15282), who treat the input of super-resolution networks
+    so ("conditioning augmentation").
+
+    Args:
+        spec: What the data is.
+        restorer: Estimates the clean data.
+        prior: Where trajectories start.
+        sampler: How to walk back.
+        steps: Steps of a trajectory; None: the sampler's usual.
+        device: Where to compute.
+        conditional: Whether the restorer and the prior know the classes.
+        guidance: Scale of classifier-free guidance.
+        batch: How many samples are drawn at once.
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        restorer: Restorer,
+        prior: Prior,
+        sampler: Sampler,
+        *,
+        steps: int | None = None,
+        device: torch.device | str = "cpu",
+        conditional: bool = False,
+        guidance: float = 1.0,
+        batch: int = 500,
+    ) -> None:
+        device = torch.device(device)
+        super().__init__(spec, device=device, conditional=conditional, batch=batch)
+        self.restorer, self.prior, self.sampler = restorer, prior, sampler
+        self.steps = steps or sampler.usual_steps
+        self.guidance = guidance
+
+    @property
+    def averaged(self) -> bool:
+        """Whether samples come from a moving average of weights: they do."""
+        return True
+
+    def estimates(self, y: Tensor | None = None, guidance: float | None = None) -> Conditioned:
+        """Return the restorer as a sampler sees it: in the range of the data, and guided.
+
+        Args:
+            y: Labels ``(B,)`` that the estimates follow, or None.
+            guidance: Scale of guidance; None: the model's own.
+        """
+        guided = Guided(self.restorer, self.guidance if guidance is None else guidance)
+        limit = 1.0 if self.spec.bounded else None
+        return Conditioned(guided, self.restorer.degradation, y, limit)
+
+    def walk(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        steps: int | None = None,
+        sampler: Sampler | None = None,
+        label: Label | None = None,
+        guidance: float | None = None,
+    ) -> Iterator[Step]:
+        """Walk ``n`` samples back from the prior and hand out every state; see :meth:`sample`."""
+        y = self.labels(n, label, seed=seed)
+        generator = torch.Generator(self.device).manual_seed(seed)
+        y = None if y is None else y.to(self.device)
+        x_1, z = self.prior.sample(n, y, generator=generator)
+        return self.walk_from(
+            x_1, z, generator=generator, steps=steps, sampler=sampler, y=y, guidance=guidance
+        )
+
+    def walk_from(
+        self,
+        x_t: Tensor,
+        z: Tensor | None,
+        *,
+        generator: torch.Generator,
+        start: float = 1.0,
+        steps: int | None = None,
+        sampler: Sampler | None = None,
+        y: Tensor | None = None,
+        guidance: float | None = None,
+    ) -> Iterator[Step]:
+        """Walk back from given states ``(B, *shape)`` at the time ``start``."""
+        return trajectory(
+            self.estimates(y, guidance), sampler or self.sampler, x_t, z=z,
+            steps=self.steps_of(steps, sampler), generator=generator, start=start,
+            jitter=self.restorer.jitter,
+        )  # fmt: skip
+
+    def steps_of(self, steps: int | None, sampler: Sampler | None) -> int:
+        """Return how many steps a trajectory has.
+
+        Args:
+            steps: What was asked for; None: the model's own, or the usual of another sampler.
+            sampler: Another sampler, or None.
+
+        Raises:
+            RequestError: It has no step.
+        """
+        if steps is None:
+            return self.steps if sampler is None else sampler.usual_steps
+        if steps < 1:
+            raise RequestError(f"steps = {steps}: a trajectory has at least one step")
+        return steps
+
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        steps: int | None = None,
+        sampler: Sampler | None = None,
+        label: Label | None = None,
+        guidance: float | None = None,
+        batch: int | None = None,
+        advance: Advance | None = None,
+    ) -> Tensor:
+        """Draw samples; see :meth:`Model.sample`."""
+        y = self.labels(n, label, seed=seed)
+        if guidance is not None:
+            if y is None:
+                raise RequestError(f"guidance: {WITHOUT_CLASSES}")
+            if not (math.isfinite(guidance) and guidance >= 0):
+                raise RequestError(f"guidance = {guidance}: it is a finite number of at least 0")
+        parts = []
+        size = batch or self.batch
+        for part, start in enumerate(range(0, n, size)):
+            count = min(size, n - start)
+            of_part = None if y is None else y[start : start + count]
+            states = self.walk(
+                count, seed=seed + _STRIDE * part, steps=steps, sampler=sampler, label=of_part,
+                guidance=guidance,
+            )  # fmt: skip
+            parts.append(self.in_range(end_of(states).cpu()))
+            if advance:
+                advance(start + count)
+        return torch.cat(parts)
+
+
+class DensityModel(Model):
+    """A density that was fitted or trained on the data itself.
+
+    Args:
+        spec: What the data is.
+        density: The density.
+        device: Where to compute.
+        conditional: Whether the density knows the classes.
+        batch: How many samples are drawn at once.
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        density: Density,
+        *,
+        device: torch.device | str = "cpu",
+        conditional: bool = False,
+        batch: int = 500,
+    ) -> None:
+        device = torch.device(device)
+        super().__init__(spec, device=device, conditional=conditional, batch=batch)
+        self.density = density
+
+    @property
+    def averaged(self) -> bool:
+        """Whether samples come from a moving average of weights: not where they were fitted at once."""
+        return not isinstance(self.density, FittedDensity)
+
+    @property
+    def flow(self) -> Flow:
+        """The density as a flow.
+
+        Raises:
+            RequestError: It has no latent space.
+        """
+        if not isinstance(self.density, Flow):
+            raise RequestError(f"{type(self.density).__name__} is no flow and has no latent space")
+        return self.density
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        steps: int | None = None,
+        sampler: Sampler | None = None,
+        label: Label | None = None,
+        guidance: float | None = None,
+        batch: int | None = None,
+        advance: Advance | None = None,
+    ) -> Tensor:
+        """Draw samples; see :meth:`Model.sample`."""
+        if steps is not None or sampler is not None or guidance is not None:
+            raise RequestError(
+                "this is a density, which is sampled at once: it takes neither steps nor a sampler nor "
+                "guidance"
+            )
+        y = self.labels(n, label, seed=seed)
+        generator = torch.Generator(self.device).manual_seed(seed)
+        parts = []
+        size = batch or self.batch
+        for start in range(0, n, size):
+            count = min(size, n - start)
+            labels = None if y is None else y[start : start + count].to(self.device)
+            x = self.density.sample(count, labels, generator=generator).cpu()
+            parts.append(self.in_range(x))
+            if advance:
+                advance(start + count)
+        return torch.cat(parts)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Return the log density of data ``(B, *shape)`` in nats, ``(B,)``, on the CPU.
+
+        The density of images is that of :func:`genlab.components.dequantise`.
+
+        Raises:
+            RequestError: The data has another shape.
+        """
+        return self._in_batches(self.density.log_prob, x)
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Return the log posteriors of the classes, ``(B, classes)``, by Bayes' rule.
+
+        Args:
+            x: Data ``(B, *shape)``.
+
+        Raises:
+            RequestError: The density knows no classes, or the data has another shape.
+        """
+        if not self.conditional:
+            raise RequestError(
+                "the density was trained without classes; genlab run --classify trains with them"
+            )
+        return self._in_batches(self.density.classify, x)
+
+    @torch.no_grad()
+    def _in_batches(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        require_shape(x, self.spec)
+        parts = x.float().split(self.batch)
+        return torch.cat([function(part.to(self.device)).cpu() for part in parts])
+
+
+def require_shape(x: Tensor, spec: DataSpec) -> None:
+    """Refuse data of another shape than a model's.
+
+    Args:
+        x: Data ``(B, *shape)``.
+        spec: What the model's data is.
+
+    Raises:
+        RequestError: The shape differs.
+    """
+    if tuple(x.shape[1:]) != spec.shape:
+        raise RequestError(f"the data has the shape {tuple(x.shape[1:])}, the model's {spec.shape}")

@@ -1,0 +1,66 @@
+r"""Interpolation paths: from one point to another.
+
+* linear: :math:`(1 - \lambda) a + \lambda b`;
+* slerp: :math:`\frac{\sin((1 - \lambda)\omega)}{\sin\omega} a + \frac{\sin(\lambda\omega)}{\sin\omega} b`
+  with the angle :math:`\omega` between a and b.
+
+Between two independent draws of noise the linear path passes through points whose variance is
+:math:`(1 - \lambda)^2 + \lambda^2` of what it should be, half at the middle; slerp keeps it (Shoemake 1985,
+"Animating rotation with quaternion curves"; White 2016, arXiv:1609.04468).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from genlab.errors import RequestError, unknown
+
+__all__ = ["Path", "between"]
+
+Path = Literal["linear", "slerp"]
+"""How to go from one point to another."""
+_PARALLEL = 1e-4  # radians below which both paths are the same
+
+
+def between(a: Tensor, b: Tensor, points: int, path: Path = "linear") -> Tensor:
+    """Return points on the path from ``a`` to ``b``.
+
+    Args:
+        a: Where the paths begin, ``(B, *shape)``.
+        b: Where they end, ``(B, *shape)``.
+        points: How many points, both ends included.
+        path: ``"linear"`` or ``"slerp"``.
+
+    Returns:
+        ``(points, B, *shape)``.
+
+    Raises:
+        RequestError: There is no such path, or no point.
+    """
+    if path not in _PATHS:
+        raise unknown("path", path, _PATHS)
+    if points < 1:
+        raise RequestError(f"points = {points}: a path has at least one")
+    share = torch.linspace(0, 1, points, device=a.device, dtype=a.dtype)
+    return _PATHS[path](a, b, share.reshape(-1, *[1] * a.ndim))
+
+
+def _linear(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
+    return (1 - share) * a + share * b
+
+
+def _slerp(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
+    u, v = (part.flatten(1).double() for part in (a, b))
+    cosine = torch.nn.functional.cosine_similarity(u, v, dim=1, eps=1e-12).clamp(-1, 1)
+    angle = cosine.acos().reshape(-1, *[1] * (a.ndim - 1)).to(a.dtype)
+    sine = angle.sin()
+    straight = sine < _PARALLEL
+    sine = sine.masked_fill(straight, 1.0)
+    curved = (((1 - share) * angle).sin() * a + (share * angle).sin() * b) / sine
+    return torch.where(straight, _linear(a, b, share), curved)
+
+
+_PATHS = {"linear": _linear, "slerp": _slerp}

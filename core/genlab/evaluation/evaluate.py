@@ -1,0 +1,180 @@
+"""The one loop that measures samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genlab.components.dataset import Data, DataSpec, Dataset, Examples
+from genlab.components.metric import HasModes, Metric
+from genlab.components.registry import Registry, build, registry
+from genlab.errors import RequestError, RunError
+
+__all__ = ["Metrics", "built_metrics", "evaluate", "metric_name", "misfit", "require_metric_fits"]
+
+Metrics = str | Metric | Iterable[str | Metric] | Mapping[str, Mapping[str, Any] | Metric]
+"""Metrics by name or as objects, one or several; or each, or its parameters, by name."""
+
+
+def evaluate(
+    x: Tensor,
+    data: Data,
+    metrics: Metrics,
+    *,
+    seed: int = 0,
+    ema: bool = True,
+    advance: Callable[[int], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Measure samples against real data.
+
+    Each number stands beside its real-vs-real baseline: the same metric with real data in the place of the
+    samples (as many examples of the test split, against the training split; for a metric that measures the
+    distance to the training split, one half of the test split against the other).
+
+    Args:
+        x: Samples ``(N, *shape)``.
+        data: The data set; its test split is the reference.
+        metrics: Metrics by name or as objects.
+        seed: Seed of all that is random in the measurement.
+        ema: Whether the samples come from averaged weights, to be stored.
+        advance: Is called with the number of metrics that are done.
+
+    Returns:
+        One record per number: name, value, n, features, reference, reference_n, seed, ema, baseline,
+        baseline_n, and a warning where there are too few samples to trust the number.
+
+    Raises:
+        RequestError: There are no samples, or a metric does not fit the data.
+        RunError: Samples are not finite.
+
+    Example:
+        >>> import genlab
+        >>> data = genlab.load("moons")
+        >>> (record,) = evaluate(data.test.first(500)[0], data, "sliced-wasserstein")
+        >>> record["name"], record["n"], record["value"] < 0.2
+        ('sliced-wasserstein', 500, True)
+    """
+    built = built_metrics(metrics)
+    for name, metric in built.items():
+        require_metric_fits(name, metric, data.spec, data.dataset)
+    records: list[dict[str, Any]] = []
+    for done, (name, metric) in enumerate(built.items(), 1):
+        records += _measured(name, metric, x, data, seed=seed, ema=ema)
+        if advance:
+            advance(done)
+    return records
+
+
+def built_metrics(metrics: Metrics) -> dict[str, Metric]:
+    """Return metrics as objects, by name.
+
+    Raises:
+        RequestError: There is no such metric, or a parameter is wrong.
+    """
+    if isinstance(metrics, Mapping):
+        return {
+            name: given if isinstance(given, Metric) else build("metric", name, **given)
+            for name, given in metrics.items()
+        }
+    given: Sequence[str | Metric] = (
+        [metrics] if isinstance(metrics, str | Metric) else list(metrics)
+    )
+    built = {}
+    for each in given:
+        metric: Metric = build("metric", each) if isinstance(each, str) else each
+        built[each if isinstance(each, str) else metric_name(metric)] = metric
+    return built
+
+
+def metric_name(metric: Metric) -> str:
+    """Return the name that a metric is registered by, or that of its class."""
+    return registered_name(registry("metric"), metric) or type(metric).__name__
+
+
+def registered_name(components: Registry, component: object) -> str | None:
+    """Return the name of a component's class in a registry, without importing any; None where it has none."""
+    value = f"{type(component).__module__}:{type(component).__qualname__}"
+    return next((entry.name for entry in components.entries() if entry.value == value), None)
+
+
+def require_metric_fits(name: str, metric: Metric, spec: DataSpec, dataset: Dataset | None) -> None:
+    """Refuse a metric that does not fit the data, before any work.
+
+    Args:
+        name: Name of the metric.
+        metric: The metric.
+        spec: What the data is.
+        dataset: The data set; None: it is not known, and so has no modes.
+
+    Raises:
+        RequestError: The metric is for another kind of data, needs labels, or needs modes.
+    """
+    reason = misfit(name, metric, spec, dataset)
+    if reason:
+        raise RequestError(reason)
+
+
+def misfit(name: str, metric: Metric, spec: DataSpec, dataset: Dataset | None) -> str | None:
+    """Say why a metric does not fit the data, or None; see :func:`require_metric_fits`."""
+    if spec.kind not in metric.tags.data:
+        return (
+            f"the metric {name!r} is for {' and '.join(sorted(metric.tags.data))} data, and this "
+            f"data is {spec.kind} data of shape {spec.shape}"
+        )
+    if metric.tags.labels and not spec.classes:
+        return f"the metric {name!r} needs labels, and this data has none"
+    if metric.tags.modes and not isinstance(dataset, HasModes):
+        return (
+            f"the metric {name!r} needs a data set that knows its modes, such as '8-gaussians' or "
+            f"'25-gaussians', and {type(dataset).__name__ if dataset else 'this data'} does not"
+        )
+    return None
+
+
+def _measured(
+    name: str, metric: Metric, x: Tensor, data: Data, *, seed: int, ema: bool
+) -> list[dict[str, Any]]:
+    """Measure samples with one metric."""
+    if len(x) == 0:
+        raise RequestError(f"the metric {name!r} has no samples to measure")
+    x = x[: metric.tags.at_most].cpu()
+    if not bool(x.isfinite().all()):
+        broken = int((~x.isfinite()).flatten(1).any(1).sum())
+        raise RunError(f"the metric {name!r}: {broken} of {len(x)} samples are not finite")
+    generator = torch.Generator().manual_seed(seed)
+    modes: dict[str, Any] = {"dataset": data.dataset} if metric.tags.modes else {}
+    fitted = metric.fit(data.train, data.spec, seed=seed, **modes)
+    real = _some(data.test, len(x), generator)
+    values = metric.score(fitted, x, real)
+    stand_in, against = real, real
+    if metric.tags.baseline == "train":
+        against = _some(data.train, len(x), generator)
+    elif len(data.test) > 1:
+        stand_in, against = _some(data.test, 2 * len(x), generator).tensor_split(2)
+    baselines = metric.score(fitted, stand_in, against)
+    common = {
+        "n": len(x), "features": metric.features_of(fitted), "reference": "test",
+        "reference_n": len(real), "seed": seed, "ema": ema,
+    }  # fmt: skip
+    warning = _warning(name, metric, len(x), len(real))
+    return [
+        {"name": f"{name}/{key}" if key != name else name, "value": float(value), **common,
+         "baseline": float(baselines[key]), "baseline_n": len(stand_in), **warning}
+        for key, value in values.items()
+    ]  # fmt: skip
+
+
+def _warning(name: str, metric: Metric, n: int, m: int) -> dict[str, str]:
+    if min(n, m) >= metric.tags.at_least:
+        return {}
+    return {
+        "warning": f"{name} of {n} samples against {m} real examples is biased: it takes "
+        f"{metric.tags.at_least:,} of each, and compares only with numbers of the same N"
+    }
+
+
+def _some(examples: Examples, n: int, generator: torch.Generator) -> Tensor:
+    return examples.some(n, generator=generator)[0].cpu()

@@ -1,0 +1,143 @@
+"""What a model itself says of unseen data: likelihood, bits per dimension, accuracy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genlab.components.dataset import Data, Dataset, Examples, PointSet, dequantise
+from genlab.components.degradation import GaussianDegradation
+from genlab.diffusion.bound import variational_bound
+from genlab.diffusion.model import DensityModel, DiffusionModel, Model
+
+__all__ = ["accuracy", "likelihood_records"]
+
+_BOUNDED = 10_000  # examples whose bound is estimated
+_POINTS = 100_000  # fresh points of a set that can draw them
+
+
+def likelihood_records(model: Model, data: Data, *, seed: int) -> list[dict[str, Any]]:
+    r"""Measure what a model says of data that it has not seen.
+
+    For a density:
+
+    * ``nll``: :math:`-\mathbb{E} \log p(x)` in nats, with the true entropy as its baseline where it is known;
+    * ``nll-above-entropy``: the difference of the two, a Kullback-Leibler divergence;
+    * ``bits-per-dim``, for images: :math:`(\text{nll} / D - \log w) / \log 2` on dequantised images, where w
+      is the distance of two grey levels;
+    * ``accuracy``, for densities with classes: of the largest posterior, with the accuracy of the true
+      posteriors as its baseline where they are known.
+
+    For a diffusion with Gaussian noise, the upper bounds of :func:`genlab.diffusion.variational_bound`
+    in the place of the first three: ``bound``, ``bound-above-entropy`` and ``bound-bits-per-dim``. Any other
+    model says nothing.
+
+    Args:
+        model: The model.
+        data: The data set, of which the test split is unseen.
+        seed: Seed of the fresh points and of dequantisation.
+
+    Returns:
+        One record per number, with the fields of :func:`genlab.evaluate`.
+    """
+    generator = torch.Generator().manual_seed(seed + 1)
+    if isinstance(model, DensityModel):
+        n, found = _of_density(model, data, generator)
+    elif isinstance(model, DiffusionModel) and isinstance(
+        model.restorer.degradation, GaussianDegradation
+    ):
+        n, found = _of_diffusion(model, data, generator)
+    else:
+        return []
+    common = {"n": n, "features": "data", "reference": "test", "reference_n": n,
+              "seed": seed, "ema": model.averaged}  # fmt: skip
+    return [
+        {"name": name, "value": value, **common}
+        | ({} if baseline is None else {"baseline": baseline, "baseline_n": n})
+        for name, (value, baseline) in found.items()
+    ]
+
+
+_Found = dict[str, tuple[float, float | None]]
+"""Numbers with their baselines, by name."""
+
+
+def _of_density(
+    model: DensityModel, data: Data, generator: torch.Generator
+) -> tuple[int, _Found]:
+    test = _unseen(data, generator)
+    x, y = _on_cpu(test, len(test))
+    nll = -float(model.log_prob(dequantise(x, data.spec, generator=generator)).double().mean())
+    entropy = _entropy(data.dataset)
+    found: _Found = {"nll": (nll, entropy)}
+    if entropy is not None:
+        found["nll-above-entropy"] = (nll - entropy, 0.0)
+    if data.spec.level_width is not None:
+        nats = nll / math.prod(data.spec.shape) - math.log(data.spec.level_width)
+        found["bits-per-dim"] = (nats / math.log(2), None)
+    if model.conditional and y is not None:
+        found["accuracy"] = (accuracy(model.classify(x), y), _bayes(data, x, y))
+    return len(x), found
+
+
+def _of_diffusion(
+    model: DiffusionModel, data: Data, generator: torch.Generator
+) -> tuple[int, _Found]:
+    x, _ = _on_cpu(_unseen(data, generator), _BOUNDED)
+    seeded = torch.Generator(model.device).manual_seed(generator.initial_seed())
+    size = model.batch if data.spec.bounded else len(x)
+    parts = [
+        variational_bound(model.estimates(), part.to(model.device), data.spec, generator=seeded)
+        for part in x.split(size)
+    ]
+    bound = float(torch.cat(parts).mean())
+    entropy = _entropy(data.dataset)
+    found: _Found = {"bound": (bound, entropy)}
+    if entropy is not None:
+        found["bound-above-entropy"] = (bound - entropy, 0.0)
+    if data.spec.level_width is not None:
+        bits = bound / math.prod(data.spec.shape) / math.log(2)
+        found["bound-bits-per-dim"] = (bits, None)
+    return len(x), found
+
+
+def _entropy(dataset: Dataset) -> float | None:
+    """Return the entropy of the data in nats, where it is known."""
+    return dataset.entropy if isinstance(dataset, PointSet) else None
+
+
+def _on_cpu(examples: Examples, n: int) -> tuple[Tensor, Tensor | None]:
+    x, y = examples.first(n)
+    return x.cpu(), None if y is None else y.cpu()
+
+
+def accuracy(log_posteriors: Tensor, y: Tensor) -> float:
+    """Return the share of examples whose largest posterior is that of their own class.
+
+    Args:
+        log_posteriors: ``(B, classes)``.
+        y: Labels ``(B,)``; -1 (unknown) does not count.
+    """
+    known = y >= 0
+    return float((log_posteriors.argmax(1) == y)[known].double().mean())
+
+
+def _unseen(data: Data, generator: torch.Generator) -> Examples:
+    if isinstance(data.dataset, PointSet):
+        return data.dataset.draw(_POINTS, generator=generator)
+    return data.test
+
+
+def _bayes(data: Data, x: Tensor, y: Tensor) -> float | None:
+    """Return the accuracy of the true posteriors, classes being as frequent as they are in ``y``."""
+    dataset = data.dataset
+    if not isinstance(dataset, PointSet) or not dataset.has_log_prob:
+        return None
+    each = [
+        dataset.log_prob(x, torch.full_like(y, k)) + (y == k).double().mean().log()
+        for k in range(data.spec.classes)
+    ]
+    return accuracy(torch.stack(each, 1), y)

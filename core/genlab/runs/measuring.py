@@ -1,0 +1,76 @@
+"""Measuring what a run draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from genlab.components.dataset import Data
+from genlab.components.metric import Metric
+from genlab.components.registry import build
+from genlab.components.sampler import Sampler
+from genlab.config import defaults
+from genlab.diffusion import Model
+from genlab.evaluation import built_metrics, evaluate, likelihood_records, misfit
+from genlab.evaluation.evaluate import Metrics
+from genlab.runs.folder import RunFolder
+
+__all__ = ["measure"]
+
+
+def measure(
+    model: Model,
+    data: Data,
+    folder: RunFolder,
+    metrics: Metrics | None = None,
+    *,
+    n: int | None = None,
+    steps: int | None = None,
+    sampler: str | Sampler | None = None,
+    seed: int = 0,
+    checkpoint: str = "last",
+    advance: Callable[[int], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Draw samples, measure them, and put the numbers into a run folder; see :meth:`genlab.Run.evaluate`.
+
+    Args:
+        model: The model of the run.
+        data: The data of the run.
+        folder: The folder of the run.
+        metrics: Metrics by name or as objects; None: all that suit the data and, unless a sampler or steps are
+            asked for, what the model itself says of unseen data.
+        n: How many samples; None: as many as trustworthy numbers take.
+        steps: Steps of a trajectory.
+        sampler: A sampler, or the name of one.
+        seed: Seed of the samples and of what is random in a metric.
+        checkpoint: The checkpoint that the model's weights are of.
+        advance: Is called with the number of metrics measured so far.
+    """
+    usual = defaults()[data.spec.kind]
+    chosen = _suitable(data) if metrics is None else built_metrics(metrics)
+    built: Sampler | None = build("sampler", sampler) if isinstance(sampler, str) else sampler
+    x = model.sample(n or usual["evaluate_count"], steps=steps, sampler=built, seed=seed)
+    records: list[dict[str, Any]] = []
+    if metrics is None and sampler is None and steps is None:
+        records += likelihood_records(model, data, seed=seed)
+    records += evaluate(x, data, chosen, seed=seed, ema=model.averaged, advance=advance)
+    how: dict[str, Any] = {}
+    if sampler is not None:
+        how["sampler"] = sampler if isinstance(sampler, str) else repr(sampler)
+    if steps is not None:
+        how["sampling_steps"] = steps
+    if checkpoint != "last":
+        how["checkpoint"] = checkpoint
+    records = [{**record, **how} for record in records]
+    folder.add_records(records)
+    return records
+
+
+def _suitable(data: Data) -> dict[str, Metric]:
+    """Return the metrics that are usual for this kind of data, without those that do not fit it."""
+    built = built_metrics(defaults()[data.spec.kind]["evaluate"])
+    return {
+        name: metric
+        for name, metric in built.items()
+        if misfit(name, metric, data.spec, data.dataset) is None
+    }

@@ -1,0 +1,75 @@
+"""How far a run is: the stages that are done, and the process that works on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from genlab.files import write_text
+
+__all__ = ["STAGES", "Outcome", "Stage", "Status", "read_status", "write_status"]
+
+Stage = Literal["prior", "training", "sampling", "measuring", "drawing", "page"]
+"""A part of a run."""
+
+STAGES: tuple[Stage, ...] = ("prior", "training", "sampling", "measuring", "drawing", "page")
+"""The stages of a run, in their order."""
+
+Outcome = Literal["running", "done", "interrupted", "failed"]
+"""How a run ended, if it has."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a run is.
+
+    Args:
+        outcome: How it ended, if it has.
+        stage: The stage that it is, or was, at work on; empty where all are done.
+        done: The stages that are done, each with the seconds that it took.
+        skipped: The stages that nobody asked for.
+        host: The machine of the process that wrote this.
+        process: Its number.
+    """
+
+    outcome: Outcome = "running"
+    stage: str = ""
+    done: dict[str, float] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+    host: str = ""
+    process: int = 0
+
+    def finished(self, stage: Stage, seconds: float) -> Status:
+        """Return the status after a stage."""
+        return replace(self, done={**self.done, stage: round(seconds, 2)})
+
+    def without(self, *stages: Stage) -> Status:
+        """Return the status in which stages are to be done once more."""
+        return replace(self, done={k: v for k, v in self.done.items() if k not in stages})
+
+    @property
+    def missing(self) -> tuple[Stage, ...]:
+        """The stages that are neither done nor skipped."""
+        return tuple(s for s in STAGES if s not in self.done and s not in self.skipped)
+
+
+def read_status(file: Path) -> Status:
+    """Read a status file; a missing or damaged one says that nothing is done."""
+    try:
+        found = json.loads(file.read_text("utf-8"))
+        return Status(
+            found["outcome"], found["stage"], dict(found["done"]), tuple(found["skipped"]),
+            found["host"], found["process"],
+        )  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError):
+        return Status()
+
+
+def write_status(file: Path, status: Status) -> None:
+    """Write a status file in the name of this process, whole or not at all."""
+    here = replace(status, host=socket.gethostname(), process=os.getpid())
+    write_text(file, json.dumps(vars(here), indent=2) + "\n")

@@ -1,0 +1,108 @@
+"""Evaluations while a model trains, and the checkpoint that does best in them."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Mapping
+
+from genlab.components.dataset import Data
+from genlab.components.metric import Metric
+from genlab.config import Resolved
+from genlab.diffusion import DiffusionModel, Model
+from genlab.errors import RequestError
+from genlab.evaluation import evaluate
+from genlab.files import draft, write_bytes
+from genlab.report.output import npz_bytes
+from genlab.runs.folder import RunFolder
+
+__all__ = ["Watch"]
+
+_KEPT = 64  # samples of an evaluation that are kept
+_KEPT_POINTS = 2000  # of vectors
+
+
+class Watch:
+    """Watches a training: draws samples now and then, measures them, and keeps the best weights.
+
+    Args:
+        config: The whole configuration.
+        metrics: What is measured, by name.
+        folder: Where it is written.
+
+    Raises:
+        RequestError: The number that should choose the best checkpoint is of no metric of the run.
+    """
+
+    def __init__(
+        self, config: Resolved, metrics: Mapping[str, Metric], folder: RunFolder
+    ) -> None:
+        self.settings, self.metrics, self.folder = config.evaluation, metrics, folder
+        self.seed = config.seed
+        times, wanted = self.settings.times, self.settings.best
+        self.milestones = tuple((i + 1) / times for i in range(times))
+        self._best = math.inf
+        if wanted and wanted.split("/")[0] not in metrics:
+            raise RequestError(
+                f"evaluation.best = {wanted!r} is no number of this run, whose metrics are: "
+                f"{', '.join(metrics) or 'none'}"
+            )
+        if wanted and not times:
+            raise RequestError(
+                f"evaluation.best = {wanted!r} needs evaluations: --set evaluation.times=8"
+            )
+
+    def resume(self) -> None:
+        """Learn from the folder what the best number so far is."""
+        if self.settings.best:
+            found = (line["values"] for line in self.folder.evaluations())
+            self._best = min((self._rank(values) for values in found), default=math.inf)
+
+    def evaluate(self, model: Model, data: Data, step: int, elapsed: float) -> None:
+        """Evaluate the weights that the folder holds.
+
+        Args:
+            model: The model with these weights.
+            data: The data.
+            step: Steps done so far.
+            elapsed: Seconds of training so far.
+
+        Raises:
+            RequestError: No metric gives the number that should choose the best checkpoint.
+        """
+        count = self.settings.count
+        steps = self.settings.steps if isinstance(model, DiffusionModel) else 0
+        x = model.sample(count, steps=steps or None, seed=self.seed)
+        y = model.labels(count, seed=self.seed)
+        most = _KEPT if data.spec.bounded else _KEPT_POINTS
+        kept = npz_bytes(x[:most], None if y is None else y[:most])
+        write_bytes(self.folder.evaluated_samples_file(step), kept)
+        records = evaluate(x, data, self.metrics, seed=self.seed)
+        values = {record["name"]: record["value"] for record in records}
+        self.folder.add_evaluation(
+            {"step": step, "elapsed_s": elapsed, "n": count, "values": values,
+             "baselines": {record["name"]: record["baseline"] for record in records}}
+        )  # fmt: skip
+        self._keep_best(values)
+
+    def _keep_best(self, values: Mapping[str, float]) -> None:
+        best = self.settings.best
+        if not best:
+            return
+        if best not in values:
+            raise RequestError(
+                f"evaluation.best = {best!r} is not among the numbers of this run: {', '.join(values)}"
+            )
+        rank = self._rank(values)
+        if rank < self._best:
+            self._best = rank
+            with draft(self.folder.best_file) as file:
+                shutil.copyfile(self.folder.checkpoint_file, file)
+
+    def _rank(self, values: Mapping[str, float]) -> float:
+        """Return a number of which less is better."""
+        metric, _, key = self.settings.best.partition("/")
+        value = values.get(self.settings.best, math.nan)
+        if math.isnan(value):
+            return math.inf
+        return -value if (key or metric) in self.metrics[metric].tags.higher else value

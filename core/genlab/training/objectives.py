@@ -1,0 +1,239 @@
+"""The built-in objectives: to undo a degradation, and to find data likely."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import Field, NonNegativeFloat, PositiveFloat
+from torch import Tensor, nn
+from torch.nn import functional
+
+from genlab.components.dataset import DataSpec, dequantise
+from genlab.components.degradation import GaussianDegradation, time_at
+from genlab.components.density import Density, Flow
+from genlab.components.objective import Network, Objective
+from genlab.diffusion.restorer import Restorer, jittered
+from genlab.errors import RequestError
+
+__all__ = ["Denoising", "Likelihood"]
+
+_LARGEST = 60.0  # of log-SNRs that weights are computed at: exp(60) is finite in float64
+
+
+class Denoising(Objective):
+    r"""Learn to undo a degradation.
+
+    .. math:: \min_\theta \mathbb{E}_{x_0, t, z} \, w(t) \, \bigl\| f_\theta(D(x_0, t; z), t) - \text{target}
+        \bigr\|_p^p
+
+    Two strategies can be chosen by a parameter, or changed alone by a subclass: how times are drawn
+    (:meth:`draw_times`) and how they are weighted (:meth:`weights`).
+
+    * ``times``: ``"uniform"``; ``"logit-normal"``, :math:`t = 1 / (1 + e^{-u})` with
+      :math:`u \sim \mathcal{N}(0, 1)`; ``"log-normal"``: the logarithm of the noise-to-signal ratio
+      :math:`r = \sigma_t / \alpha_t` is :math:`\mathcal{N}(-1.2, 1.2^2)`. All are stratified over the batch by
+      :math:`u_i = (u + i / B) \bmod 1`, which lowers the variance of the loss.
+    * ``weight``, of the squared error of the estimate of :math:`x_0`, with :math:`\text{SNR} = 1 / r^2`:
+      ``"min-snr"``: :math:`\min(\text{SNR}, \gamma)`; ``"edm"``: :math:`(r^2 + s^2) / (r s)^2`; ``"p2"``:
+      :math:`\text{SNR} / (k + \text{SNR})^\gamma` with k = 1. ``"none"``: the error of what the network
+      predicts counts the same at every time.
+
+    A share of the batch may be drawn near t = 1, where a deterministic degradation asks the most of the
+    restorer. The network may see degraded data under white noise, which hides what a prior cannot know (see
+    :class:`genlab.DiffusionModel`). Some labels are hidden, so that it learns to do without, too.
+
+    Sources: Ho, Jain & Abbeel 2020 (arXiv:2006.11239); Bansal et al. 2022 (arXiv:2208.09392); Kingma et al.
+    2021 (arXiv:2107.00630) for stratified times; Esser et al. 2024 (arXiv:2403.03206) for logit-normal ones;
+    Karras et al. 2022 (arXiv:2206.00364) for log-normal ones and their weight; Hang et al. 2023
+    (arXiv:2303.09556) for min-SNR; Choi et al. 2022 (arXiv:2204.00227) for P2; Ho & Salimans 2022
+    (arXiv:2207.12598) for hiding labels.
+
+    Args:
+        restorer: Knows the degradation and the target.
+        loss: ``"l2"`` or ``"l1"``. None: what the degradation advises.
+        times: How times are drawn.
+        mean: Mean of the normal distribution of logit-normal and log-normal times. None: 0 and -1.2.
+        deviation: Its deviation. None: 1 and 1.2.
+        weight: How times are weighted.
+        gamma: The :math:`\gamma` of min-SNR and P2. None: 5 and 1.
+        terminal: Share of the batch with t in [0.9, 1]. None: what the degradation advises.
+        label_dropout: Share of the labels that are hidden from a network that looks at them.
+
+    Raises:
+        RequestError: The times or the weight need a Gaussian degradation, and this one is not.
+    """
+
+    requires: ClassVar[type[nn.Module]] = Restorer
+
+    def __init__(
+        self,
+        restorer: Restorer,
+        *,
+        loss: Literal["l1", "l2"] | None = None,
+        times: Literal["uniform", "logit-normal", "log-normal"] = "uniform",
+        mean: float | None = None,
+        deviation: PositiveFloat | None = None,
+        weight: Literal["none", "min-snr", "edm", "p2"] = "none",
+        gamma: PositiveFloat | None = None,
+        terminal: Annotated[float, Field(ge=0, le=1)] | None = None,
+        label_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+    ) -> None:
+        advice = restorer.degradation.advice()
+        self.restorer = restorer
+        self.loss = advice.loss if loss is None else loss
+        self.times, self.weight = times, weight
+        self.mean = {"log-normal": -1.2}.get(times, 0.0) if mean is None else mean
+        self.deviation = {"log-normal": 1.2}.get(times, 1.0) if deviation is None else deviation
+        self.gamma = {"p2": 1.0}.get(weight, 5.0) if gamma is None else gamma
+        self.terminal = advice.terminal if terminal is None else terminal
+        self.label_dropout = label_dropout
+        for name, value, plain in (("times", times, times != "log-normal"),
+                                   ("weight", weight, weight == "none")):  # fmt: skip
+            if not plain and not isinstance(restorer.degradation, GaussianDegradation):
+                raise RequestError(
+                    f"objective.{name} = {value!r} needs Gaussian noise, and {restorer.degradation!r} is none"
+                )
+
+    @property
+    def module(self) -> nn.Module:
+        """The network."""
+        return self.restorer.backbone
+
+    @property
+    def mixed_precision(self) -> bool:
+        """Whether the backbone says that bf16 speeds it up."""
+        return self.restorer.backbone.tags.mixed_precision
+
+    def draw_times(self, n: int, *, generator: torch.Generator) -> Tensor:
+        """Draw times ``(n,)`` in [0, 1].
+
+        Args:
+            n: How many.
+            generator: Source of randomness, on the device where the times are needed.
+        """
+        device = generator.device
+        offset = torch.rand(1, generator=generator, device=device)
+        u = (torch.arange(n, device=device) / n + offset) % 1
+        t = self._shaped(u)
+        late = round(self.terminal * n)
+        if late:
+            t[torch.randperm(n, generator=generator, device=device)[:late]] = 1 - 0.1 * torch.rand(
+                late, generator=generator, device=device
+            )
+        return t
+
+    def weights(self, t: Tensor) -> Tensor | None:
+        """Return how much the error of what the network predicts counts at each time.
+
+        Args:
+            t: Times ``(B,)``.
+
+        Returns:
+            Weights ``(B,)``, or None where all count the same.
+        """
+        degradation = self.restorer.degradation
+        if self.weight == "none" or not isinstance(degradation, GaussianDegradation):
+            return None
+        log_snr = degradation.log_snr(t.double()).clamp(-_LARGEST, _LARGEST)
+        snr = log_snr.exp()
+        if self.weight == "min-snr":
+            of_estimate = snr.clamp(max=self.gamma)
+        elif self.weight == "edm":
+            of_estimate = snr + self.restorer.deviation**-2
+        else:
+            of_estimate = snr / (1 + snr).pow(self.gamma)
+        return (of_estimate * self.restorer.gain(t.double(), log_snr).square()).to(t.dtype)
+
+    def __call__(
+        self, network: Network, x: Tensor, y: Tensor | None, *, generator: torch.Generator
+    ) -> Tensor:
+        """Return the loss of a batch, a scalar."""
+        restorer = self.restorer
+        t = self.draw_times(len(x), generator=generator)
+        z = restorer.degradation.draw(x, generator=generator)
+        x_t = jittered(restorer.degradation.degrade(x, t, z), restorer.jitter, generator)
+        target = restorer.target(x, x_t, t, z)
+        if y is not None and restorer.backbone.takes_labels:
+            hidden = torch.rand(len(y), generator=generator, device=y.device) < self.label_dropout
+            y = y.masked_fill(hidden, -1)
+        output = network(restorer.seen(x_t, t), t, y).float()
+        distance = functional.l1_loss if self.loss == "l1" else functional.mse_loss
+        weights = self.weights(t)
+        if weights is None:
+            return distance(output, target)
+        each = distance(output, target, reduction="none").flatten(1).mean(1)
+        return (weights * each).mean()
+
+    def _shaped(self, u: Tensor) -> Tensor:
+        """Turn uniform numbers into times."""
+        degradation = self.restorer.degradation
+        if self.times == "uniform":
+            return u
+        normal = torch.special.ndtri(u.double().clamp(1e-6, 1 - 1e-6))
+        normal = self.mean + self.deviation * normal
+        if self.times == "logit-normal" or not isinstance(degradation, GaussianDegradation):
+            return normal.sigmoid().to(u.dtype)
+        return time_at(degradation, -2 * normal).to(u.dtype)
+
+
+class Likelihood(Objective):
+    r"""Maximise the likelihood of a density, and tell its classes apart.
+
+    .. math:: \min_\theta \mathbb{E}_{x, y} \Bigl[ -\frac{\lambda}{D} \log p_\theta(x)
+        - \mu \log p_\theta(y \mid x) \Bigr]
+
+    With :math:`\mu = \lambda / D` this is the joint likelihood of data and label. An example whose label
+    is -1 (unknown) counts in the first term alone. Images are dequantised.
+
+    Source: Izmailov, Kirichenko, Finzi & Wilson 2020 (arXiv:1912.13025).
+
+    Args:
+        density: What is trained.
+        likelihood: The weight :math:`\lambda`.
+        cross_entropy: The weight :math:`\mu`; None for :math:`\lambda / D`.
+    """
+
+    requires: ClassVar[type[nn.Module]] = Density
+
+    def __init__(
+        self,
+        density: Density,
+        *,
+        likelihood: NonNegativeFloat = 1.0,
+        cross_entropy: NonNegativeFloat | None = None,
+    ) -> None:
+        spec = density.built_for
+        if not isinstance(spec, DataSpec):
+            raise RequestError(f"{type(density).__name__} was not built with the spec of its data")
+        self.density, self.spec = density, spec
+        self.likelihood = likelihood / math.prod(spec.shape)
+        self.cross_entropy = self.likelihood if cross_entropy is None else cross_entropy
+
+    @property
+    def module(self) -> nn.Module:
+        """The density."""
+        return self.density
+
+    @property
+    def mixed_precision(self) -> bool:
+        """Whether the density says that bf16 speeds it up."""
+        return self.density.tags.mixed_precision
+
+    def initialise(self, x: Tensor, *, generator: torch.Generator) -> None:
+        """Set the parameters of a flow that depend on data, from dequantised examples."""
+        if isinstance(self.density, Flow):
+            smooth = dequantise(x, self.spec, generator=generator)
+            self.density.initialise(smooth, generator=generator)
+
+    def __call__(
+        self, network: Network, x: Tensor, y: Tensor | None, *, generator: torch.Generator
+    ) -> Tensor:
+        """Return the loss of a batch, a scalar."""
+        joint = network(dequantise(x, self.spec, generator=generator)).float()
+        loss = -self.likelihood * joint.logsumexp(1).mean()
+        if y is None or joint.shape[1] == 1:
+            return loss
+        classes = functional.cross_entropy(joint, y, ignore_index=-1, reduction="sum")
+        return loss + self.cross_entropy * classes / len(y)

@@ -1,0 +1,355 @@
+"""Training: one loop for every model, as an iterator over its steps."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genlab.components.dataset import Examples
+from genlab.components.objective import Network, Objective
+from genlab.components.optimiser import MakeOptimiser, Optimiser
+from genlab.errors import RunError
+from genlab.training.augment import augment
+from genlab.training.average import moving_average
+from genlab.training.checkpoint import Checkpoint, optimiser_from_tensors, optimiser_to_tensors
+from genlab.training.optimisers import AdamW
+from genlab.training.order import Order
+from genlab.training.precision import bf16_is_faster
+from genlab.training.schedule import rate_factor
+from genlab.training.settings import TrainingSettings, settings_of
+
+__all__ = ["Fitted", "StepLog", "StepRecord", "Training", "fit"]
+
+_PATIENCE = 50  # steps in a row without a finite gradient before a training is given up
+_FIRST = 2000  # examples that weights may be initialised with
+
+Batch = tuple[Tensor, Tensor | None]
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What a step of training was.
+
+    Args:
+        step: Steps done so far.
+        progress: Share of the budget that is used, in [0, 1].
+        loss: The loss of its batch.
+        lr: The largest learning rate of the optimiser's groups.
+        grad_norm: Norm of the gradient before it was clipped.
+        elapsed: Seconds of training so far.
+        skipped: Steps so far whose gradient was not finite.
+    """
+
+    step: int
+    progress: float
+    loss: Tensor
+    lr: float
+    grad_norm: Tensor
+    elapsed: float
+    skipped: int
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a training left.
+
+    Args:
+        module: The trained module, with averaged weights.
+        history: One record per logged step: step, progress, loss, lr, grad_norm, examples_per_s, elapsed_s,
+            skipped.
+        steps: Steps done.
+        seconds: Seconds of training.
+    """
+
+    module: nn.Module
+    history: list[dict[str, float]]
+    steps: int
+    seconds: float
+
+
+class Training:
+    """The training of a module: iterating over it does one step after the other, until the budget is used.
+
+    The state that a step changes is: the module, its moving average, the optimiser, the generator, the
+    step and the seconds. :meth:`checkpoint` returns all of it and :meth:`restore` takes it back, after which
+    training goes on as if it had never stopped. What a module draws from PyTorch's global generator is part
+    of the state, too, and the global generator itself is left alone.
+
+    Args:
+        objective: What a step minimises; it has the module.
+        examples: The training split.
+        settings: Budget, batch and so on.
+        optimiser: The rule that changes weights. None: AdamW.
+        seed: Seed of the order of examples and of the objective's randomness.
+        device: Where to train.
+
+    Example:
+        >>> import genlab
+        >>> data = genlab.load("moons")
+        >>> density = genlab.build("density", "realnvp", data.spec)
+        >>> objective = genlab.Likelihood(density)
+        >>> training = Training(objective, data.train, settings_of({"steps": 2, "batch": 8}))
+        >>> [record.step for record in training]
+        [1, 2]
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        examples: Examples,
+        settings: TrainingSettings,
+        *,
+        optimiser: Optimiser | MakeOptimiser | None = None,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.objective, self.settings = objective, settings
+        self.device = torch.device(device)
+        shape = tuple(examples.x.shape[1:])
+        self.module = objective.module
+        if type(objective).initialise is not Objective.initialise:
+            generator = torch.Generator().manual_seed(seed)
+            x = examples.some(_FIRST, generator=generator)[0].cpu()
+            objective.initialise(x, generator=generator)
+        if len(shape) == 3:
+            self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.module.to(self.device)
+        self.examples = examples.to(self.device)
+        self.parameters = [p for p in self.module.parameters() if p.requires_grad]
+        make = AdamW() if optimiser is None else optimiser
+        self.optimiser = make.build(self.parameters) if isinstance(make, Optimiser) else make(self.parameters)
+        self.rates = [float(group["lr"]) for group in self.optimiser.param_groups]
+        self.average = moving_average(self.module, settings.ema)
+        self.network = _network(self.module, self.device, self._mixed(shape))
+        self.generator = torch.Generator(self.device).manual_seed(seed)
+        self.global_state = torch.Generator().manual_seed(seed).get_state()
+        self.order = Order(len(examples), settings.batch, seed)
+        self.budget = settings.budget.counted(len(examples), settings.batch)
+        self.step, self.elapsed, self.skipped = 0, 0.0, 0
+        self.skipped_in_a_row = 0
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is used, in [0, 1]."""
+        return self.budget.progress(self.step, self.elapsed)
+
+    @property
+    def averaged(self) -> nn.Module:
+        """The module with averaged weights."""
+        return self.average.module
+
+    def __iter__(self) -> Iterator[StepRecord]:
+        """Train until the budget is used; time that passes between two steps does not count.
+
+        Raises:
+            RunError: The loss stays infinite or not a number.
+        """
+        with self._batches() as batches:
+            while self.progress < 1:
+                begun = time.perf_counter()
+                self.module.train()
+                x, y = next(batches)
+                loss, norm, rate = self._step(x, y)
+                self.elapsed += time.perf_counter() - begun
+                yield StepRecord(
+                    self.step, self.progress, loss, rate, norm, self.elapsed, self.skipped
+                )
+
+    def _step(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor, float]:
+        """Do one step, and return its loss, the norm of its gradient and the learning rate.
+
+        A step whose gradient is not finite leaves the weights as they are and is counted.
+        """
+        settings = self.settings
+        factor = rate_factor(self.progress, settings.warmup, settings.decay)
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+        if settings.shift or settings.flip:
+            x = augment(x, shift=settings.shift, flip=settings.flip, generator=self.generator)
+        with self._global_generator():
+            loss = self.objective(self.network, x, y, generator=self.generator)
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.parameters, settings.clip)
+        self.step += 1
+        if math.isfinite(norm):
+            self.skipped_in_a_row = 0
+            self.optimiser.step()
+            self.average.update_parameters(self.module)
+        else:
+            self._skip(float(loss.detach()))
+        return loss.detach(), norm, max(self.rates, default=0.0) * factor
+
+    def checkpoint(self) -> Checkpoint:
+        """Return everything that is needed to go on."""
+        parts: dict[str, Mapping[str, Tensor]] = {
+            "model": self.module.state_dict(),
+            "ema": self.averaged.state_dict(),
+            "optimiser": optimiser_to_tensors(self.optimiser),
+            "rng": {"objective": self.generator.get_state(), "global": self.global_state},
+        }
+        tensors = {f"{part}.{k}": v for part, state in parts.items() for k, v in state.items()}
+        numbers = {"step": self.step, "elapsed": self.elapsed, "skipped": self.skipped,
+                   "averaged": int(self.average.n_averaged)}  # fmt: skip
+        return Checkpoint(tensors, numbers)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to the state of a checkpoint."""
+        self.module.load_state_dict(checkpoint.part("model"))
+        self.averaged.load_state_dict(checkpoint.part("ema"))
+        optimiser_from_tensors(self.optimiser, checkpoint.part("optimiser"))
+        self.generator.set_state(checkpoint.part("rng")["objective"])
+        self.global_state = checkpoint.part("rng")["global"]
+        self.step = checkpoint.numbers["step"]
+        self.elapsed = checkpoint.numbers["elapsed"]
+        self.skipped = checkpoint.numbers["skipped"]
+        self.average.n_averaged.fill_(checkpoint.numbers["averaged"])
+
+    def _mixed(self, shape: tuple[int, ...]) -> bool:
+        auto = bf16_is_faster(self.device, shape, self.objective.mixed_precision)
+        return {"auto": auto, "bf16": True, "fp32": False}[self.settings.precision]
+
+    def _skip(self, loss: float) -> None:
+        self.skipped += 1
+        self.skipped_in_a_row += 1
+        if self.skipped_in_a_row >= _PATIENCE:
+            raise RunError(
+                f"the last {_PATIENCE} steps had no finite gradient (step {self.step}, loss {loss}); "
+                f"the last checkpoint is good. A smaller optimiser.lr, or training.precision=fp32, "
+                f"may help"
+            )
+
+    @contextmanager
+    def _global_generator(self) -> Iterator[None]:
+        """Let modules draw from PyTorch's global generator as this training has left it."""
+        outside = torch.get_rng_state()
+        torch.set_rng_state(self.global_state)
+        try:
+            yield
+        finally:
+            self.global_state = torch.get_rng_state()
+            torch.set_rng_state(outside)
+
+    @contextmanager
+    def _batches(self) -> Iterator[Iterator[Batch]]:
+        """Give batches from the current step on; lazy examples are decoded one batch ahead."""
+        if not self.examples.lazy:
+            yield self._resident()
+            return
+        with ThreadPoolExecutor(1) as pool:
+            yield self._ahead(pool)
+
+    def _resident(self) -> Iterator[Batch]:
+        while True:
+            yield self.examples.take(self.order.indices(self.step).to(self.examples.device))
+
+    def _ahead(self, pool: ThreadPoolExecutor) -> Iterator[Batch]:
+        step = self.step
+        coming: Future[Batch] = pool.submit(self._decoded, step)
+        while True:
+            x, y = coming.result()
+            step += 1
+            coming = pool.submit(self._decoded, step)
+            yield x.to(self.device), None if y is None else y.to(self.device)
+
+    def _decoded(self, step: int) -> Batch:
+        return self.examples.take(self.order.indices(step))
+
+
+def fit(
+    objective: Objective,
+    examples: Examples,
+    *,
+    optimiser: Optimiser | MakeOptimiser | None = None,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    log: Callable[[Mapping[str, float]], None] | None = None,
+    **settings: Any,
+) -> Fitted:
+    """Train a module, and leave it with averaged weights.
+
+    Args:
+        objective: What a step minimises; it has the module.
+        examples: The training split.
+        optimiser: The rule that changes weights. None: AdamW.
+        seed: Seed of the order of examples and of the objective's randomness.
+        device: Where to train.
+        log: Is called with the numbers of every logged step.
+        settings: Fields of :class:`~genlab.training.TrainingSettings`, with a budget: ``steps``, ``epochs`` or
+            ``minutes``.
+
+    Returns:
+        The module, the numbers of the logged steps, steps and seconds.
+
+    Raises:
+        RequestError: A setting does not exist, or its value does not fit.
+        RunError: The loss stays infinite or not a number.
+
+    Example:
+        >>> import genlab
+        >>> data = genlab.load("moons")
+        >>> network = genlab.build("backbone", "mlp", data.spec, width=16, depth=1)
+        >>> restorer = genlab.Restorer(network, genlab.build("degradation", "gaussian"))
+        >>> fitted = fit(genlab.Denoising(restorer), data.train, steps=3, batch=16)
+        >>> fitted.steps
+        3
+    """
+    training = Training(
+        objective, examples, settings_of(settings), optimiser=optimiser, seed=seed, device=device
+    )
+    logged = StepLog(training)
+    for record in training:
+        if line := logged(record):
+            if log:
+                log(line)
+    training.module.load_state_dict(training.averaged.state_dict())
+    training.module.eval()
+    return Fitted(training.module, logged.lines, training.step, training.elapsed)
+
+
+class StepLog:
+    """Turns steps into the lines of a log: one for every ``log_every``-th step, and one for the last.
+
+    Args:
+        training: The training.
+    """
+
+    def __init__(self, training: Training) -> None:
+        self.training = training
+        self.lines: list[dict[str, float]] = []
+        self._step, self._elapsed = training.step, training.elapsed
+
+    def __call__(self, record: StepRecord) -> dict[str, float] | None:
+        """Return the line of a step, or None where it has none."""
+        settings = self.training.settings
+        if record.step % settings.log_every and record.progress < 1:
+            return None
+        seconds = max(record.elapsed - self._elapsed, 1e-9)
+        speed = (record.step - self._step) * settings.batch / seconds
+        self._step, self._elapsed = record.step, record.elapsed
+        line = {"step": record.step, "progress": record.progress, "loss": float(record.loss),
+                "lr": record.lr, "grad_norm": float(record.grad_norm), "examples_per_s": speed,
+                "elapsed_s": record.elapsed, "skipped": record.skipped}  # fmt: skip
+        self.lines.append(line)
+        return line
+
+
+def _network(module: nn.Module, device: torch.device, bf16: bool) -> Network:
+    """Return what an objective calls: the module, under bf16 autocast where that is asked for."""
+    if not bf16:
+        return module
+
+    def mixed(*inputs: Any) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16):
+            output: Tensor = module(*inputs)
+        return output.float()
+
+    return mixed
