@@ -72,7 +72,9 @@ class Conv(Backbone):
     def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
         """Map ``(B, C, *sides)`` to the same shape."""
         c = nn.functional.silu(self.condition(t, y))
-        h = self.first(x)
+        with torch.autocast(x.device.type, enabled=False):
+            # on CPUs, bf16 reads past the end of volumes one place deep with an odd number of channels
+            h = self.first(x.float())
         for block in self.blocks:
             h = block(h, c)
         out: Tensor = self.last(h)
