@@ -10,6 +10,7 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
 from genlab import DataSpec, DensityTags, FittedDensity, Kind
+from genlab_plugins.densities.labels import labelled
 
 __all__ = ["Empirical"]
 
@@ -54,15 +55,14 @@ class Empirical(FittedDensity):
 
     def fit(self, x: Tensor, y: Tensor | None = None, *, generator: torch.Generator) -> None:
         """Keep examples, chosen at random where there are too many."""
+        x, labels = labelled(x, y, self.classes)
         chosen = torch.randperm(len(x), generator=generator)[: self.most]
         rows = x.flatten(1)[chosen].to(self.scale)
         deviation = rows.std(0, correction=0)
         usual = deviation.mean().clamp_min(1e-6)
         self.examples = rows
         self.scale = self.bandwidth * torch.where(deviation > 1e-6 * usual, deviation, usual)
-        labelled = y is not None and self.classes > 0
-        kept = y[chosen] if y is not None and labelled else torch.zeros(len(rows))
-        self.labels = kept.to(self.scale.device, torch.int64)
+        self.labels = labels[chosen].to(self.scale.device)
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return log densities ``(B,)`` in nats."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from genlab import DataSpec, DensityTags, FittedDensity, Kind
 from genlab_plugins.densities.components import GaussianComponents
+from genlab_plugins.densities.labels import labelled
 
 __all__ = ["GMM"]
 
@@ -60,11 +61,9 @@ class GMM(FittedDensity):
 
     def fit(self, x: Tensor, y: Tensor | None = None, *, generator: torch.Generator) -> None:
         """Run expectation-maximisation, per class where there are classes and labels."""
+        x, labels = labelled(x, y, self.classes)
         order = torch.randperm(len(x), generator=generator)[: self.examples]
-        u = self.components.standardise(x.flatten(1)[order])
-        labels = torch.zeros(len(u), dtype=torch.int64)
-        if y is not None and self.classes:
-            labels = y[order]
+        u, labels = self.components.standardise(x.flatten(1)[order]), labels[order]
         seed = int(torch.randint(2**31, (1,), generator=generator))
         owners, parts = [], []
         classes = labels.unique().tolist()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from genlab import DataSpec, DensityTags, FittedDensity, Kind
 from genlab_plugins.densities.empirical import Empirical
+from genlab_plugins.densities.labels import labelled
 
 __all__ = ["KDE"]
 
@@ -49,10 +50,8 @@ class KDE(FittedDensity):
 
     def fit(self, x: Tensor, y: Tensor | None = None, *, generator: torch.Generator) -> None:
         """Choose the bandwidth and keep examples, per class where there are classes and labels."""
-        labels = torch.zeros(len(x), dtype=torch.int64, device=x.device)
-        if y is not None and self.classes and bool((y >= 0).any()):
-            labels = y
-        counts = labels[labels >= 0].bincount(minlength=len(self.kernels))
+        x, labels = labelled(x, y, self.classes)
+        counts = labels.bincount(minlength=len(self.kernels))
         self.log_w = (counts / counts.sum()).log().to(self.log_w)
         for k, kernel in enumerate(self._kernels()):
             if counts[k]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from genlab import DataSpec, DensityTags, FittedDensity, Kind
 from genlab_plugins.densities.components import GaussianComponents
+from genlab_plugins.densities.labels import labelled
 
 __all__ = ["Normal"]
 
@@ -36,8 +37,8 @@ class Normal(FittedDensity):
 
     def fit(self, x: Tensor, y: Tensor | None = None, *, generator: torch.Generator) -> None:
         """Set means and covariances by moments."""
+        x, labels = labelled(x, y, self.classes)
         u = self.components.standardise(x.flatten(1)).double()
-        labels = y if y is not None and self.classes else u.new_zeros(len(u), dtype=torch.int64)
         owners = labels.unique()
         groups = [u[labels == k] for k in owners]
         means = torch.stack([g.mean(0) for g in groups])

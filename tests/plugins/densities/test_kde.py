@@ -11,7 +11,6 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KernelDensity
 
 from genlab import DataSpec
-from genlab.testing import check_density
 from genlab_plugins.densities.kde import KDE, chosen_bandwidth
 
 
@@ -60,7 +59,3 @@ def test_few_examples_get_a_wide_kernel() -> None:
     found = chosen_bandwidth(torch.randn(4, 2), 5000, generator=torch.Generator())
     assert found == 1.0
     assert math.isfinite(chosen_bandwidth(torch.zeros(50, 2), 50, generator=torch.Generator()))
-
-
-def test_the_contract_holds() -> None:
-    check_density(KDE)
