@@ -182,8 +182,8 @@ def sweep(
 ) -> list[Outcome]:
     """Carry out one run for every combination of values.
 
-    What is done is skipped and what was stopped goes on. Runs that differ in nothing that the training depends
-    on, such as in the sampler, train once.
+    What is done is skipped and what was stopped goes on. Runs that differ in nothing that the training
+    depends on, such as in the sampler, train once.
 
     Args:
         sweep: A list of values for each setting, such as ``{"degradation": ["gaussian", "blur"],

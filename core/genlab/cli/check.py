@@ -59,8 +59,8 @@ def _checks(
     from functools import partial
 
     from genlab.components.parameters import parameters
-    from genlab.errors import RequestError
     from genlab.components.registry import build
+    from genlab.errors import RequestError
     from genlab.testing import checks_of, dataset_checks
     from genlab.testing.metric import metric_checks
 

@@ -23,8 +23,8 @@ def _roles_and_experiments(incomplete: str) -> list[str]:
 
 
 def _names(context: typer.Context, incomplete: str) -> list[str]:
-    from genlab.errors import RequestError
     from genlab.components.registry import registry
+    from genlab.errors import RequestError
 
     try:
         names = registry(context.params.get("role") or "").names()

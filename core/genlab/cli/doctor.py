@@ -76,8 +76,8 @@ def _devices() -> list[dict[str, Any]]:
 
 
 def _problem(role: str, name: str) -> str | None:
-    from genlab.errors import RequestError
     from genlab.components.registry import registry
+    from genlab.errors import RequestError
 
     try:
         registry(role).get(name)

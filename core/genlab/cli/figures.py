@@ -20,7 +20,9 @@ def figures(
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="OPTION=VALUE", help="An option of the one figure, as in rows=4."),
+        typer.Option(
+            "--set", metavar="OPTION=VALUE", help="An option of the one figure, as in rows=4."
+        ),
     ] = None,
     data: Data = None,
     device: Device = "auto",
@@ -29,8 +31,8 @@ def figures(
     from genlab import api
     from genlab.config import parse_assignments
     from genlab.errors import RequestError
-    from genlab.report.figures.files import figure_bytes
     from genlab.files import write_bytes
+    from genlab.report.figures.files import figure_bytes
 
     if out is not None and (name is None or out.suffix not in (".png", ".svg", ".pdf")):
         raise RequestError(

@@ -20,7 +20,9 @@ def interpolate(
     end: Annotated[
         str, typer.Option("--to", metavar="CLASS|IMAGE", help="A class, or a picture file.")
     ],
-    points: Annotated[int, typer.Option(min=2, help="Points of the path, both ends included.")] = 11,
+    points: Annotated[
+        int, typer.Option(min=2, help="Points of the path, both ends included.")
+    ] = 11,
     t: Annotated[
         float, typer.Option("--t", help="Diffusion: how far both are degraded, in (0, 1].")
     ] = 0.5,
@@ -40,7 +42,8 @@ def interpolate(
     seed: Seed = 0,
     device: Device = "auto",
     out: Annotated[
-        Path | None, typer.Option(help="A strip (.png, .svg), arrays (.npz) or an animation (.gif).")
+        Path | None,
+        typer.Option(help="A strip (.png, .svg), arrays (.npz) or an animation (.gif)."),
     ] = None,
 ) -> None:
     """Interpolate between two classes or pictures: in the latent space of a flow, or in degraded states."""

@@ -18,8 +18,8 @@ def listing(
     as_json: Json = False,
 ) -> None:
     """List the components that are installed, and the experiments."""
-    from genlab.config.experiments import experiment_names
     from genlab.components.registry import ROLES, registry
+    from genlab.config.experiments import experiment_names
 
     everything = role is None
     rows: list[dict[str, Any]] = []

@@ -29,8 +29,8 @@ def _print(folder: Path, role: str, name: str) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from genlab.kit.names import Names
     from genlab.components.registry import registry
+    from genlab.kit.names import Names
 
     names = Names(registry(role).role, name)
     module = folder / "src" / names.package / f"{names.role}.py"

@@ -8,14 +8,29 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "Backbone",
+    "Budget",
     "Checkpoint",
+    "Classify",
     "Data",
+    "Dataset",
+    "Degradation",
+    "Density",
     "Device",
+    "Draw",
+    "DryRun",
     "Epochs",
+    "Experiment",
     "Json",
+    "Measure",
     "Minutes",
+    "Objective",
+    "Optimiser",
+    "RunOut",
     "RunPath",
+    "Sampler",
     "Seed",
+    "Settings",
     "Steps",
     "Trackers",
 ]
@@ -37,3 +52,32 @@ Trackers = Annotated[
     list[str] | None,
     typer.Option("--tracker", help="A tracker by name; several times for several."),
 ]
+Measure = Annotated[
+    bool, typer.Option("--measure/--no-measure", help="Whether samples are measured.")
+]
+Draw = Annotated[bool, typer.Option("--figures/--no-figures", help="Whether figures are drawn.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print the whole configuration, and do nothing.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as in degradation.sigma_max=20."),
+]
+Experiment = Annotated[str | None, typer.Argument(help="An experiment by name, or a TOML file.")]
+Classify = Annotated[
+    bool, typer.Option("--classify", help="A density learns to tell the classes apart, too.")
+]
+Budget = Annotated[
+    str | None, typer.Option(help="A budget of the experiment: smoke, laptop or gpu.")
+]
+Backbone = Annotated[str | None, typer.Option(help="The network.")]
+Dataset = Annotated[str | None, typer.Option(help="What to learn from.")]
+Degradation = Annotated[str | None, typer.Option(help="How data is destroyed.")]
+Density = Annotated[
+    str | None,
+    typer.Option(help="Without a degradation: a density of the data, instead of a diffusion."),
+]
+Objective = Annotated[str | None, typer.Option(help="What a step of training minimises.")]
+Optimiser = Annotated[str | None, typer.Option(help="The rule that changes weights.")]
+Sampler = Annotated[str | None, typer.Option(help="How to walk back.")]
+RunOut = Annotated[Path | None, typer.Option(help="The run folder.")]

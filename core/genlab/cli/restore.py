@@ -59,13 +59,10 @@ def restore(
     from genlab import api
     from genlab.evaluation import METHODS, quality, restore_given
     from genlab.evaluation.restoration import POSTERIOR
-    from genlab.files import write_bytes, write_text
-    from genlab.report.figures.files import figure_bytes
-    from genlab.report.figures.restoration import restoration
+    from genlab.files import write_text
     from genlab.report.pictures import read_pictures
 
     operator = _operator(degradation, settings)
-    usual = METHODS if operator is None else (POSTERIOR,)
     opened = api.open_run(run, device=device, data=data)
     if images:
         x = read_pictures(images, opened.spec)
@@ -74,24 +71,18 @@ def restore(
         x = opened.data.test.some(n, generator=generator)[0].cpu()
     found = restore_given(
         opened.diffusion, x, degrade=degrade or not images, degradation=operator, t=t,
-        methods=tuple(method or usual), steps=steps, seed=seed,
+        methods=tuple(method or (METHODS if operator is None else (POSTERIOR,))), steps=steps,
+        seed=seed,
     )  # fmt: skip
     folder = out or opened.path / "restored"
-    if images:
-        _write_images(images, found, folder)
-    picture_file = folder / "restoration.png"
-    write_bytes(
-        picture_file, figure_bytes(restoration(found.x_t, found.restored, found.x_0), "png")
-    )
-    typer.echo(picture_file)
-    if found.x_0 is None:
-        return
-    records = quality(found, found.x_0, opened.data, seed=seed)
-    write_text(folder / "restoration.json", json.dumps(records, indent=2))
-    if as_json:
-        typer.echo(json.dumps(records))
-    else:
-        _print(records, found)
+    _write_images(images or [], found, folder)
+    if found.x_0 is not None:
+        records = quality(found, found.x_0, opened.data, seed=seed)
+        write_text(folder / "restoration.json", json.dumps(records, indent=2))
+        if as_json:
+            typer.echo(json.dumps(records))
+        else:
+            _print(records, found)
 
 
 def _operator(name: str | None, settings: list[str] | None) -> Degradation | None:
@@ -110,14 +101,20 @@ def _operator(name: str | None, settings: list[str] | None) -> Degradation | Non
 
 
 def _write_images(images: list[Path], found: Restoration, folder: Path) -> None:
+    """Write what became of given images one by one, and a figure of all methods."""
     from genlab.files import write_bytes
+    from genlab.report.figures.files import figure_bytes
     from genlab.report.figures.images import png_bytes, tile
+    from genlab.report.figures.restoration import restoration
 
     for name, restored in found.restored.items():
-        for source, picture in zip(images, restored, strict=True):
+        for source, picture in zip(images, restored, strict=False):
             file = folder / f"{source.stem}-{name}.png"
             write_bytes(file, png_bytes(tile(picture[None], scale=1)))
             typer.echo(file)
+    file = folder / "restoration.png"
+    write_bytes(file, figure_bytes(restoration(found.x_t, found.restored, found.x_0), "png"))
+    typer.echo(file)
 
 
 def _print(records: list[dict[str, Any]], found: Restoration) -> None:
@@ -132,9 +129,7 @@ def _print(records: list[dict[str, Any]], found: Restoration) -> None:
         table.add_column(name, justify="right")
     for record in records:
         distance = [f"{record['frechet']:.3f}"] if measured else []
-        table.add_row(
-            record["method"], f"{record['ssim']:.3f}", f"{record['psnr']:.2f}", *distance
-        )
+        table.add_row(record["method"], f"{record['ssim']:.3f}", f"{record['psnr']:.2f}", *distance)
     console = Console()
     console.print(table)
     if measured:

@@ -2,61 +2,38 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import typer
 
-from genlab.cli.options import Data, Device, Epochs, Minutes, Seed, Steps, Trackers
+from genlab.cli import options
 
 __all__ = ["run"]
 
 
 def run(
-    experiment: Annotated[
-        str | None, typer.Argument(help="An experiment by name, or a TOML file.")
-    ] = None,
-    degradation: Annotated[str | None, typer.Option(help="How data is destroyed.")] = None,
-    backbone: Annotated[str | None, typer.Option(help="The network.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="How to walk back.")] = None,
-    density: Annotated[
-        str | None,
-        typer.Option(help="Without a degradation: a density of the data, instead of a diffusion."),
-    ] = None,
-    classify: Annotated[
-        bool, typer.Option("--classify", help="A density learns to tell the classes apart, too.")
-    ] = False,
-    dataset: Annotated[str | None, typer.Option(help="What to learn from.")] = None,
-    objective: Annotated[
-        str | None, typer.Option(help="What a step of training minimises.")
-    ] = None,
-    optimiser: Annotated[str | None, typer.Option(help="The rule that changes weights.")] = None,
-    data: Data = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Any setting, as in degradation.sigma_max=20."
-        ),
-    ] = None,
-    minutes: Minutes = None,
-    steps: Steps = None,
-    epochs: Epochs = None,
-    budget: Annotated[
-        str | None, typer.Option(help="A budget of the experiment: smoke, laptop or gpu.")
-    ] = None,
-    tracker: Trackers = None,
-    measure: Annotated[
-        bool, typer.Option("--measure/--no-measure", help="Whether samples are measured.")
-    ] = True,
-    draw: Annotated[
-        bool, typer.Option("--figures/--no-figures", help="Whether figures are drawn.")
-    ] = True,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the whole configuration, and do nothing.")
-    ] = False,
-    seed: Seed = 0,
-    device: Device = "auto",
-    out: Annotated[Path | None, typer.Option(help="The run folder.")] = None,
+    experiment: options.Experiment = None,
+    degradation: options.Degradation = None,
+    backbone: options.Backbone = None,
+    sampler: options.Sampler = None,
+    density: options.Density = None,
+    classify: options.Classify = False,
+    dataset: options.Dataset = None,
+    objective: options.Objective = None,
+    optimiser: options.Optimiser = None,
+    data: options.Data = None,
+    settings: options.Settings = None,
+    minutes: options.Minutes = None,
+    steps: options.Steps = None,
+    epochs: options.Epochs = None,
+    budget: options.Budget = None,
+    tracker: options.Trackers = None,
+    measure: options.Measure = True,
+    draw: options.Draw = True,
+    dry_run: options.DryRun = False,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    out: options.RunOut = None,
 ) -> None:
     """Train a model, sample from it, measure and plot, and leave a run folder.
 
@@ -77,14 +54,19 @@ def run(
         named_budget=budget,
     )  # fmt: skip
     if dry_run:
-        import tomli_w
-
-        from genlab.config import resolve
-
-        typer.echo(tomli_w.dumps(resolve(tables).config.flat()), nl=False)
+        _print_configuration(tables)
         return
     display = RunDisplay()
     with display:
         skip = api.skipped(measure=measure, draw=draw)
         done = start_run(tables, out=out, trackers=[display, *(tracker or ())], skip=skip)
     summary(display.console, done)
+
+
+def _print_configuration(tables: dict[str, Any]) -> None:
+    """Print a resolved request as ``run.toml`` would hold it."""
+    import tomli_w
+
+    from genlab.config import resolve
+
+    typer.echo(tomli_w.dumps(resolve(tables).config.flat()), nl=False)

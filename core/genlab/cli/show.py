@@ -112,10 +112,10 @@ def _draw(degradation: Degradation, out: Path, dataset: str | None, data: Path |
     """Write a strip of examples at nine times; one draw of randomness serves all of them."""
     import torch
 
+    from genlab.components.registry import build
     from genlab.errors import RequestError
     from genlab.report.figures.files import save_figure
     from genlab.report.figures.forward import forward
-    from genlab.components.registry import build
 
     name = dataset or ("digits" if "image" in degradation.tags.data else "moons")
     examples = build("dataset", name)

@@ -1,7 +1,8 @@
 """Components are values: an object of any role knows its parameters.
 
 The keyword-only arguments of a constructor are the parameters. They are checked whenever the class is
-called, by name, by command line or by hand, and the object keeps them: ``params``, ``repr`` and ``==`` follow.
+called, by name, by command line or by hand, and the object keeps them: ``params``, ``repr`` and ``==``
+follow.
 """
 
 from __future__ import annotations
@@ -64,8 +65,9 @@ class Component(metaclass=_Checked):
 
     @property
     def built_for(self) -> Any:
-        """What the constructor was given before its parameters: the spec of the data for backbones and
-        densities, what is trained for objectives; None where there was nothing.
+        """What the constructor was given before its parameters, or None.
+
+        The spec of the data for backbones and densities, what is trained for objectives.
         """
         context = self.__dict__.get(_CONTEXT, ())
         return context[0] if context else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,8 +24,8 @@ class ArrayDataset(Dataset):
 
     One number per feature, ``(N, D)``: vectors, standardised by the mean and the deviation of the training
     split. More dimensions: series ``(N, C, L)``, images ``(N, C, H, W)`` or volumes ``(N, C, D, H, W)``; grey
-    images ``(N, H, W)`` say so by ``kind="image"``. Values of uint8 are levels from 0 to 255; floats in [-1, 1]
-    stay as they are, floats in [0, 1] are taken to [-1, 1], and others are refused.
+    images ``(N, H, W)`` say so by ``kind="image"``. Values of uint8 are levels from 0 to 255; floats in
+    [-1, 1] stay as they are, floats in [0, 1] are taken to [-1, 1], and others are refused.
 
     Args:
         x: The examples, or those for training where ``test`` is given.
@@ -52,26 +52,35 @@ class ArrayDataset(Dataset):
         x, labels = _tensor(x, "x"), _labels(y)
         if test is not None:
             x_test, y_test = test if isinstance(test, tuple) else (test, None)
-            train, held = Examples(x, labels), Examples(_tensor(x_test, "test"), _labels(y_test))
+            train, held = _Part(x, labels), _Part(_tensor(x_test, "test"), _labels(y_test))
         else:
             train, held = _set_aside(x, labels, test_share, seed)
         chosen = kind or _KINDS.get(x.ndim - 1)
         if chosen is None:
             raise RequestError(f"x has the shape {tuple(x.shape)}, which is no kind of data")
-        if x.ndim == DIMENSIONS[chosen] and chosen != "vector":
-            train, held = (Examples(e.x[:, None], e.y) for e in (train, held))  # type: ignore[index]
+        if x.ndim == DIMENSIONS[chosen] and chosen != "vector":  # one channel, which is not said
+            train, held = (_Part(part.x[:, None], part.y) for part in (train, held))
         _check(train, held)
-        self._splits: dict[Split, Examples]
-        levels = 256 if train.x[:0].dtype == torch.uint8 else 0
-        self._splits, self.said = _scaled(train, held, chosen)
+        levels = 256 if train.x.dtype == torch.uint8 else 0
+        x_train, x_held, self.said = _scaled(train.x, held.x, chosen)
+        self._splits: dict[Split, Examples] = {
+            "train": Examples(x_train, train.y), "test": Examples(x_held, held.y)
+        }  # fmt: skip
         classes = 0 if labels is None else int(labels.max()) + 1
-        shape = tuple(self._splits["train"].x.shape[1:])
+        shape = tuple(x_train.shape[1:])
         names = tuple(map(str, range(classes)))
         self.spec = DataSpec(shape, chosen, classes, names, levels)
 
     def load(self, split: Split, root: Path | None = None) -> Examples:
         """Return a split; nothing is read from ``root``."""
         return self._splits[split]
+
+
+class _Part(NamedTuple):
+    """Examples of a split before they are scaled, and their labels."""
+
+    x: Tensor
+    y: Tensor | None
 
 
 def as_dataset(given: Any) -> Dataset:
@@ -157,22 +166,20 @@ def _labels(y: Any) -> Tensor | None:
     return labels.long()
 
 
-def _set_aside(
-    x: Tensor, y: Tensor | None, share: float, seed: int
-) -> tuple[Examples, Examples]:
+def _set_aside(x: Tensor, y: Tensor | None, share: float, seed: int) -> tuple[_Part, _Part]:
     if len(x) < 2:
         raise RequestError(f"there is {len(x)} example; at least two are needed, one for testing")
     count = min(max(round(share * len(x)), 1), len(x) - 1)
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     held, kept = order[:count].sort().values, order[count:].sort().values
-    train, test = (Examples(x[part], None if y is None else y[part]) for part in (kept, held))
+    train, test = (_Part(x[part], None if y is None else y[part]) for part in (kept, held))
     return train, test
 
 
-def _check(train: Examples, test: Examples) -> None:
+def _check(train: _Part, test: _Part) -> None:
     for name, part in (("x", train), ("test", test)):
-        if part.y is not None and len(part.y) != len(part):
-            raise RequestError(f"{name} has {len(part)} examples and {len(part.y)} labels")
+        if part.y is not None and len(part.y) != len(part.x):
+            raise RequestError(f"{name} has {len(part.x)} examples and {len(part.y)} labels")
     if (train.y is None) != (test.y is None):
         raise RequestError("either both splits have labels, or none has")
     if train.x.shape[1:] != test.x.shape[1:]:
@@ -182,12 +189,8 @@ def _check(train: Examples, test: Examples) -> None:
         )
 
 
-def _scaled(
-    train: Examples, test: Examples, kind: Kind
-) -> tuple[dict[Split, Examples], str]:
-    """Bring values into the data convention, and say how."""
-    x, other = train.x, test.x
-    assert isinstance(x, Tensor) and isinstance(other, Tensor)
+def _scaled(x: Tensor, other: Tensor, kind: Kind) -> tuple[Tensor, Tensor, str]:
+    """Bring training and test values into the data convention, and say how."""
     if not bool(x.isfinite().all()) or not bool(other.isfinite().all()):
         raise RequestError("x has values that are not finite")
     if kind == "vector":
@@ -208,4 +211,4 @@ def _scaled(
             x, other, said = 2 * x - 1, 2 * other - 1, "[0, 1] taken to [-1, 1]"
         else:
             said = "[-1, 1] as it is"
-    return {"train": Examples(x, train.y), "test": Examples(other, test.y)}, said
+    return x, other, said

@@ -66,8 +66,8 @@ class Advice:
         prior: Name of a density that is a good prior of the degraded state.
         sampler: Name of a sampler that is a good partner.
         prediction: What a network should predict: ``"x0"``, ``"eps"``, ``"v"`` or ``"edm"``.
-        loss: ``"l2"``, whose minimum is the mean of what the data can have been, or ``"l1"``, whose minimum is
-            the median.
+        loss: ``"l2"``, whose minimum is the mean of what the data can have been, or ``"l1"``, whose minimum
+            is the median.
         terminal: Share of a batch that is drawn near t = 1.
         jitter: Deviation of noise that hides from the network what a prior cannot know.
     """
@@ -143,9 +143,9 @@ class Degradation(Component):
     def advice(self) -> Advice:
         """Return what goes well with the degradation.
 
-        A deterministic one leaves a state that a prior has to draw: it is learned with the l1 loss, a quarter
-        of each batch near t = 1, and under noise of deviation .04. One that draws something, such as a mask, is
-        learned with the l2 loss: the median, which l1 learns, is black where much may have been.
+        A deterministic one leaves a state that a prior has to draw: it is learned with the l1 loss, a
+        quarter of each batch near t = 1, and under noise of deviation .04. One that draws something, such as
+        a mask, is learned with the l2 loss: the median, which l1 learns, is black where much may have been.
         """
         if self.tags.stochastic:
             return Advice(terminal=0.25)
@@ -155,7 +155,9 @@ class Degradation(Component):
         times = ", ".join(f"{t:g}" for t in _TIMES)
         try:
             drawn = picture(strip_png(self._states()), f"an example at t = {times}")
-        except Exception:  # it may be a sketch, or made for data of one size: then there is no picture
+        except (
+            Exception
+        ):  # it may be a sketch, or made for data of one size: then there is no picture
             drawn = ""
         return tags_line(self.tags), drawn
 

@@ -20,9 +20,9 @@ MakeOptimiser = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 class Optimiser(Component):
     """A rule that changes weights by their gradients (abstract).
 
-    Its parameters, such as the peak learning rate ``lr``, are the keyword arguments of its constructor. During
-    a training, the rate of each of PyTorch's parameter groups is its first rate times a factor that rises
-    and falls with the progress.
+    Its parameters, such as the peak learning rate ``lr``, are the keyword arguments of its constructor.
+    During a training, the rate of each of PyTorch's parameter groups is its first rate times a factor that
+    rises and falls with the progress.
     """
 
     role: ClassVar[str] = "optimiser"

@@ -64,13 +64,17 @@ class Parameter:
         return type(None) in kinds and str not in kinds
 
 
-@cache
 def parameters(component: Callable[..., Any]) -> tuple[Parameter, ...]:
     """Return the parameters of a component: the keyword-only arguments of its constructor.
 
     Args:
         component: A class, or a function.
     """
+    return _parameters(component)
+
+
+@cache
+def _parameters(component: Callable[..., Any]) -> tuple[Parameter, ...]:
     function = component.__init__ if inspect.isclass(component) else component
     found = [
         p
@@ -127,8 +131,6 @@ def check_parameters(
     except pydantic.ValidationError as error:
         raise RequestError(worded(error, where or name)) from None
     return {key: getattr(checked, key) for key in given}
-
-
 
 
 def _is_none(value: Any) -> bool:

@@ -132,7 +132,11 @@ class Entry:
         and what imported well is remembered until its file or its version changes.
         """
         own = self.package == "genlab" and self.source is not None
-        if own or self.package == _HERE or _known_good().get(self._fingerprint[0]) == self._fingerprint[1]:
+        if (
+            own
+            or self.package == _HERE
+            or _known_good().get(self._fingerprint[0]) == self._fingerprint[1]
+        ):
             return None
         try:
             self.load()
@@ -235,7 +239,9 @@ def register(role: str, name: str, component: type[Any]) -> None:
     role = registry(role).role
     base = role_class(role)
     if not inspect.isclass(component) or not issubclass(component, base):
-        raise RequestError(f"{component!r} is no {role}: it is not a subclass of genlab.{base.__name__}")
+        raise RequestError(
+            f"{component!r} is no {role}: it is not a subclass of genlab.{base.__name__}"
+        )
     for entry in _installed(role):
         if entry.name == name:
             raise RequestError(

@@ -38,7 +38,7 @@ class Sampler(Component):
     """
 
     role: ClassVar[str] = "sampler"
-    requires: ClassVar[type[Degradation]] = Degradation
+    requires: ClassVar[type[Degradation]] = Degradation  # type: ignore[type-abstract]
     """What it walks back: degradations of this class."""
     usual_steps: ClassVar[int] = 50
     """A number of steps that is a good default."""

@@ -48,9 +48,7 @@ class Parts:
     metrics: Mapping[str, Metric]
 
 
-def assemble(
-    config: Resolved, spec: DataSpec, objects: Objects, *, device: torch.device
-) -> Parts:
+def assemble(config: Resolved, spec: DataSpec, objects: Objects, *, device: torch.device) -> Parts:
     """Build the components of a resolved configuration.
 
     The same seed builds the same weights.
@@ -228,4 +226,3 @@ def _walks(name: str, degradation: Degradation) -> bool:
         return isinstance(degradation, registry("sampler").get(name).requires)
     except RequestError:
         return False
-

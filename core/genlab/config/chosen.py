@@ -90,7 +90,9 @@ def choose(slot: str, given: Any) -> tuple[Chosen, Any]:
     base = role_class(role)
     if isinstance(given, partial) and inspect.isclass(given.func):
         params = {k: plain(v) for k, v in check_parameters(given.func, given.keywords).items()}
-        return _of_class(role, given.func, params, ()), None if _registered(role, given.func) else given
+        return _of_class(role, given.func, params, ()), None if _registered(
+            role, given.func
+        ) else given
     if inspect.isclass(given) and issubclass(given, base):
         chosen = _of_class(role, given, {}, ())
         return chosen, None if not chosen.target else given
@@ -146,12 +148,14 @@ def class_of(slot: str, chosen: Chosen, objects: Objects | None = None) -> Calla
         RequestError: There is no such component, or its class cannot be imported.
     """
     role = SLOTS.get(slot, slot)
-    found = (objects or {}).get(slot)
-    if found is not None:
-        return found if callable(found) and not isinstance(found, nn.Module | Component) else type(found)
+    given = (objects or {}).get(slot)
+    if given is not None:
+        is_maker = callable(given) and not isinstance(given, nn.Module | Component)
+        maker: Callable[..., Any] = given if is_maker else type(given)
+        return maker
     if not chosen.target:
-        cls: Callable[..., Any] = registry(role).get(chosen.name)
-        return cls
+        registered: Callable[..., Any] = registry(role).get(chosen.name)
+        return registered
     hand_in = f'hand it in: open_run(path, components={{"{slot}": ...}})'
     if chosen.unwritten:
         raise RequestError(
@@ -159,14 +163,20 @@ def class_of(slot: str, chosen: Chosen, objects: Objects | None = None) -> Calla
         )
     module, _, name = chosen.target.partition(":")
     try:
-        found = importlib.import_module(module)
+        found: Any = importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
-        raise RequestError(f"the {role} {chosen.target} cannot be imported ({error}): {hand_in}") from None
-    if not callable(found):
-        raise RequestError(f"the {role} {chosen.target} is no class: {hand_in}")
-    return found
+        raise RequestError(
+            f"the {role} {chosen.target} cannot be imported ({error}): {hand_in}"
+        ) from None
+    base = role_class(role)
+    if inspect.isclass(found) and issubclass(
+        found, base
+    ):  # a file of a stranger calls nothing else
+        cls: type[Any] = found
+        return cls
+    raise RequestError(f"{chosen.target} is not a subclass of genlab.{base.__name__}: {hand_in}")
 
 
 def with_defaults(slot: str, chosen: Chosen, objects: Objects) -> Chosen:
@@ -185,7 +195,7 @@ def with_defaults(slot: str, chosen: Chosen, objects: Objects) -> Chosen:
     params = {}
     for p in parameters(cls):
         value = given.get(p.name, p.default)
-        if p.required and p.name not in given or (value is None and p.default is None):
+        if (p.required and p.name not in given) or (value is None and p.default is None):
             continue
         params[p.name] = plain(value)
     return Chosen(chosen.name, params, chosen.target, chosen.unwritten)

@@ -92,7 +92,9 @@ def _check_table(table: str, value: Any) -> None:
     for key in value:
         if key not in SETTINGS[table]:
             if key in _ELSEWHERE:
-                raise RequestError(f"unknown parameter {table}.{key}: it is called {_ELSEWHERE[key]}")
+                raise RequestError(
+                    f"unknown parameter {table}.{key}: it is called {_ELSEWHERE[key]}"
+                )
             raise unknown_setting(table, key, SETTINGS[table], "a run")
 
 

@@ -176,14 +176,14 @@ class _Resolver:
         chosen = self._chosen("objective", usual)
         cls = class_of("objective", chosen, self.objects)
         advised = {} if advice is None else dataclasses.asdict(advice)
-        open_ = {p.name for p in parameters(cls) if p.default is None and p.name not in chosen.params}
+        open_ = {
+            p.name for p in parameters(cls) if p.default is None and p.name not in chosen.params
+        }
         filled = {name: advised[name] for name in advised if name in open_}
         whole = dataclasses.replace(chosen, params={**filled, **chosen.params})
         return with_defaults("objective", whole, self.objects)
 
-    def _prior(
-        self, degradation: Chosen, built: Degradation
-    ) -> FittedPrior | TrainedPrior | None:
+    def _prior(self, degradation: Chosen, built: Degradation) -> FittedPrior | TrainedPrior | None:
         """Settle the prior: none where the degraded state carries nothing."""
         if not summary_spec(built, self.spec).shape[0]:
             if "prior" in self.given:
@@ -267,8 +267,7 @@ def _is_fitted(slot: str, chosen: Chosen, objects: Objects) -> bool:
 
 
 def _seed(seed: Any) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+    number = seed if isinstance(seed, int) and not isinstance(seed, bool) else -1
+    if not 0 <= number < 2**63:
         raise RequestError(f"seed = {seed!r}: a seed is a whole number from 0 to 2**63 - 1")
-    return seed
-
-
+    return number

@@ -261,9 +261,7 @@ def _read(tables: Mapping[str, Any]) -> Resolved:
     )
 
 
-def checked(
-    model: type[_Settings], where: str, given: Mapping[str, Any]
-) -> _Settings:
+def checked(model: type[_Settings], where: str, given: Mapping[str, Any]) -> _Settings:
     """Check a table of settings.
 
     Raises:

@@ -16,7 +16,9 @@ class _Strict(BaseModel):
 class RestorerSettings(_Strict):
     """What a network predicts, and under which noise."""
 
-    prediction: Prediction = Field(description="what the network predicts; usually by the degradation")
+    prediction: Prediction = Field(
+        description="what the network predicts; usually by the degradation"
+    )
     jitter: NonNegativeFloat = Field(
         description="deviation of noise that hides from the network what a prior cannot know; usually by "
         "the degradation"

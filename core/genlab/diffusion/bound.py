@@ -51,7 +51,9 @@ def variational_bound(
     """
     degradation = restorer.degradation
     if not isinstance(degradation, GaussianDegradation):
-        raise RequestError(f"the variational bound needs Gaussian noise, and {degradation!r} is none")
+        raise RequestError(
+            f"the variational bound needs Gaussian noise, and {degradation!r} is none"
+        )
     width = spec.level_width
     deviation = _FINEST if width is None else width / 4
     most = -2 * math.log(deviation)

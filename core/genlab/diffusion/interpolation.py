@@ -8,8 +8,8 @@ from torch import Tensor
 from genlab.components.dataset import DataSpec
 from genlab.components.degradation import AdditiveDegradation
 from genlab.components.sampler import Sampler
-from genlab.diffusion.paths import Path, between
 from genlab.diffusion.model import DensityModel, DiffusionModel, Model, require_shape
+from genlab.diffusion.paths import Path, between
 from genlab.diffusion.restoration import check_time
 from genlab.diffusion.trajectory import end_of
 from genlab.errors import RequestError

@@ -8,7 +8,7 @@ from torch import Tensor
 from genlab.components.dataset import DataSpec
 from genlab.components.degradation import AdditiveDegradation, Degradation, LinearDegradation
 from genlab.components.sampler import Sampler
-from genlab.diffusion.model import Label, DiffusionModel, require_shape
+from genlab.diffusion.model import DiffusionModel, Label, require_shape
 from genlab.diffusion.posterior import consistent
 from genlab.diffusion.restorer import jittered
 from genlab.diffusion.trajectory import end_of, trajectory

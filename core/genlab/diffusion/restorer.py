@@ -124,7 +124,9 @@ class Restorer(nn.Module):
         basis = self._basis
         alpha, sigma = basis.amplitudes(t, x_0)
         c_0, c_z = basis.to_basis(x_0), basis.to_basis(z)
-        if self.prediction == "edm":  # (x_0 - c_skip u) / c_out, without a difference of near numbers
+        if (
+            self.prediction == "edm"
+        ):  # (x_0 - c_skip u) / c_out, without a difference of near numbers
             s, power = self.deviation, self._power(alpha, sigma)
             return basis.from_basis((sigma / s * c_0 - alpha * s * c_z) / power.sqrt())
         return basis.from_basis((alpha * c_z - sigma * c_0) / self._power(alpha, sigma).sqrt())
@@ -192,9 +194,7 @@ def jittered(x_t: Tensor, deviation: float, generator: torch.Generator) -> Tenso
     return x_t + deviation * noise
 
 
-def _checked_basis(
-    prediction: Prediction, degradation: Degradation
-) -> DiagonalDegradation | None:
+def _checked_basis(prediction: Prediction, degradation: Degradation) -> DiagonalDegradation | None:
     """Return the degradation as one with a basis; None where the network predicts x_0 - x_t.
 
     Raises:

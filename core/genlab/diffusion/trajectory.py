@@ -121,7 +121,8 @@ def trajectory(
     """
     if not isinstance(restorer.degradation, sampler.requires):
         raise RequestError(
-            f"the sampler {sampler!r} needs a {sampler.requires.__name__}, and {restorer.degradation!r} is none"
+            f"the sampler {sampler!r} needs a {sampler.requires.__name__}, and {restorer.degradation!r} "
+            f"is none"
         )
     deviation = float(getattr(restorer, "jitter", 0.0)) if jitter is None else jitter
     x_t = jittered(x_t, deviation, generator)

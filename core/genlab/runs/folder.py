@@ -19,7 +19,7 @@ from genlab.config import Resolved
 from genlab.errors import RequestError, unknown
 from genlab.files import write_text
 
-__all__ = ["RunFolder", "claim", "claim_free", "require_free"]
+__all__ = ["RunFolder", "claim", "free_folder", "require_free"]
 
 _FORMAT = 2  # of run folders
 
@@ -251,18 +251,12 @@ def claim(path: Path) -> None:
         raise RequestError(f"--out {path} cannot be made: {error.strerror or error}") from None
 
 
-def claim_free(parent: Path, stem: str) -> Path:
-    """Make the first of the folders ``stem-001``, ``stem-002``, ... that does not exist, and return it."""
-    parent.mkdir(parents=True, exist_ok=True)
+def free_folder(parent: Path, stem: str) -> Path:
+    """Return the first of ``stem-001``, ``stem-002``, ... that does not exist."""
     number = 1
-    while True:
-        path = parent / f"{stem}-{number:03d}"
-        try:
-            path.mkdir()
-        except FileExistsError:
-            number += 1
-            continue
-        return path
+    while (parent / f"{stem}-{number:03d}").exists():
+        number += 1
+    return parent / f"{stem}-{number:03d}"
 
 
 def require_free(path: Path) -> None:

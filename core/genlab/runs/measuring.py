@@ -37,8 +37,8 @@ def measure(
         model: The model of the run.
         data: The data of the run.
         folder: The folder of the run.
-        metrics: Metrics by name or as objects; None: all that suit the data and, unless a sampler or steps are
-            asked for, what the model itself says of unseen data.
+        metrics: Metrics by name or as objects; None: all that suit the data and, unless a sampler or steps
+            are asked for, what the model itself says of unseen data.
         n: How many samples; None: as many as trustworthy numbers take.
         steps: Steps of a trajectory.
         sampler: A sampler, or the name of one.

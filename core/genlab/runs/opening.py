@@ -84,5 +84,3 @@ def _load(module: torch.nn.Module, state: Mapping[str, torch.Tensor], file: Path
     except RuntimeError as error:
         first = " ".join(str(error).split())[:200]
         raise RequestError(f"{file} does not fit {type(module).__name__}: {first}") from None
-
-

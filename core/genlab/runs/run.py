@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from genlab.components.dataset import Data, Dataset, DataSpec
-from genlab.components.data import loaded
-from genlab.components.degradation import Degradation
-from genlab.components.density import Density
-from genlab.components.metric import Metric
 from genlab.components.registry import build
 from genlab.components.sampler import Sampler
-from genlab.config import Resolved, assemble, made, pick_device
-from genlab.diffusion import (
-    DensityModel,
-    DiffusionModel,
-    Label,
-    Model,
-    Path as InterpolationPath,
-    Restorer,
-    Step,
-    interpolate,
-    latent_mean,
-)
-from genlab.errors import RequestError
+from genlab.diffusion import Label, Step, interpolate, latent_mean
+from genlab.diffusion import Path as InterpolationPath
 from genlab.evaluation.evaluate import Metrics
 from genlab.evaluation.restoration import restore_by
 from genlab.report.cards import run_card
 from genlab.report.figure import Figure
 from genlab.report.gallery import draw, fitting, usual_figures
-from genlab.runs.folder import RunFolder
 from genlab.runs.measuring import measure
-from genlab.runs.opening import checked_objects, load_weights, warn_of_versions
-from genlab.runs.status import Status, read_status
+from genlab.runs.opened import OpenedRun
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -47,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Run"]
 
 
-class Run:
+class Run(OpenedRun):
     """A finished or unfinished run, opened from its folder.
 
     Sampling needs the folder alone. Weights are the moving average.
@@ -65,25 +43,6 @@ class Run:
             checkpoint.
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        *,
-        device: str = "auto",
-        data: str | Path | None = None,
-        checkpoint: str = "last",
-        components: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.folder = RunFolder.open(Path(path))
-        self.checkpoint = checkpoint
-        self.weights_file = self.folder.weights_file(checkpoint)
-        self.config: Resolved = self.folder.config()
-        self.spec: DataSpec = self.folder.spec()
-        self.device = pick_device(device)
-        self.objects = checked_objects(self.config, components or {})
-        self.data_root = Path(data) if data is not None else _path(self.config.data)
-        warn_of_versions(self.folder, self.config)
-
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
 
@@ -95,94 +54,6 @@ class Run:
         return run_card(
             title, path=self.path, history=self.history, records=self.records, samples=picture
         )
-
-    @property
-    def path(self) -> Path:
-        """The run folder."""
-        return self.folder.path
-
-    @property
-    def seed(self) -> int:
-        """The seed of the run."""
-        return self.config.seed
-
-    @property
-    def status(self) -> Status:
-        """How far the run is."""
-        return read_status(self.folder.status_file)
-
-    @property
-    def history(self) -> list[dict[str, float]]:
-        """One record per logged step."""
-        return self.folder.history()
-
-    @property
-    def evaluations(self) -> list[dict[str, Any]]:
-        """One record per evaluation during training: step, seconds, N, values and baselines by name."""
-        return self.folder.evaluations()
-
-    @property
-    def metrics(self) -> dict[str, Any]:
-        """The final numbers, as they stand in ``metrics.json``; empty where there are none yet."""
-        return self.folder.metrics()
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        """One record per final number."""
-        return list(self.metrics.get("metrics", []))
-
-    @cached_property
-    def built_metrics(self) -> dict[str, Metric]:
-        """The metrics of the run by name."""
-        given = self.objects.get("metrics", {})
-        return {c.name: given.get(c.name) or made("metric", c, {}) for c in self.config.metrics}
-
-    @cached_property
-    def model(self) -> Model:
-        """The model, with its averaged weights."""
-        parts = assemble(self.config, self.spec, self.objects, device=self.device)
-        load_weights(parts, self.weights_file, self.folder.prior_file)
-        return parts.model
-
-    @property
-    def restorer(self) -> Restorer:
-        """The restorer: ``run.restorer(x_t, t, y)`` estimates x_0."""
-        return self.diffusion.restorer
-
-    @property
-    def degradation(self) -> Degradation:
-        """The degradation."""
-        return self.restorer.degradation
-
-    @property
-    def density(self) -> Density | None:
-        """The density of the data, or the prior of the degraded state."""
-        model = self.model
-        return model.density if isinstance(model, DensityModel) else self.diffusion.prior.density
-
-    @cached_property
-    def dataset(self) -> Dataset:
-        """The data set that the run learned from, not loaded."""
-        dataset: Dataset = made("dataset", self.config.dataset, self.objects)
-        return dataset
-
-    @cached_property
-    def data(self) -> Data:
-        """The data that the run learned from; loaded when it is first asked for."""
-        return loaded(self.dataset, self.data_root)
-
-    def samples(self, n: int) -> tuple[Tensor, Tensor | None]:
-        """Return the first ``n`` of the stored samples with their labels; fresh ones where there are none."""
-        file = self.folder.samples_file
-        if not file.is_file():
-            return self.sample(n), self.model.labels(n)
-        with np.load(file) as arrays:
-            y = torch.from_numpy(arrays["y"][:n]) if "y" in arrays else None
-            return torch.from_numpy(arrays["x"][:n]), y
-
-    def evaluated_samples(self) -> list[tuple[int, Tensor]]:
-        """Return samples of each evaluation during training, each with its step."""
-        return self.folder.evaluated_samples()
 
     def sample(
         self,
@@ -247,11 +118,19 @@ class Run:
     ) -> Tensor:
         """Interpolate between examples; see :func:`genlab.interpolate`."""
         return interpolate(
-            self.model, a, b, points, t, path=path, steps=steps, sampler=_sampler(sampler), seed=seed
+            self.model,
+            a,
+            b,
+            points,
+            t,
+            path=path,
+            steps=steps,
+            sampler=_sampler(sampler),
+            seed=seed,
         )
 
     def latent_mean(self, x: Tensor) -> Tensor:
-        """Return the example at the mean of the latents of ``x``; see :func:`genlab.diffusion.latent_mean`."""
+        """Return the example at the mean of the latents of ``x``, as a flow decodes it."""
         return latent_mean(self.density_model, x)
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -277,8 +156,8 @@ class Run:
         for the records.
 
         Args:
-            metrics: Metrics by name or as objects; None: all that suit the data and, unless a sampler or steps
-                are asked for, the likelihood, accuracy or bound, to which they do not matter.
+            metrics: Metrics by name or as objects; None: all that suit the data and, unless a sampler or
+                steps are asked for, the likelihood, accuracy or bound, to which they do not matter.
             n: How many samples; None: as many as trustworthy numbers take.
             steps: Steps of a trajectory; None: those of the run.
             sampler: A sampler, or the name of one; None: the one of the run.
@@ -304,40 +183,9 @@ class Run:
         """Return the names of the figures that fit this run."""
         return [name for name, reason in fitting(self, usual_figures()).items() if reason is None]
 
-    @property
-    def diffusion(self) -> DiffusionModel:
-        """The model, where it is a diffusion.
-
-        Raises:
-            RequestError: The run holds a density.
-        """
-        if not isinstance(self.model, DiffusionModel):
-            raise RequestError(f"{self.path} holds a density and no degradation to walk back")
-        return self.model
-
-    @property
-    def density_model(self) -> DensityModel:
-        """The model, where it is a density of the data.
-
-        Raises:
-            RequestError: The run holds a diffusion.
-        """
-        if not isinstance(self.model, DensityModel):
-            raise RequestError(
-                f"{self.path} is a diffusion model, which has no density; "
-                f"genlab run --density NAME trains one"
-            )
-        return self.model
-
 
 def _sampler(sampler: str | Sampler | None) -> Sampler | None:
     if not isinstance(sampler, str):
         return sampler
     built: Sampler = build("sampler", sampler)
     return built
-
-
-def _path(data: str) -> Path | None:
-    return Path(data) if data else None
-
-

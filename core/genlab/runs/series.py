@@ -135,9 +135,7 @@ def compare_runs(runs: Sequence[Run], out: Path, *, seed: int = 0) -> list[Path]
     if len(runs) < 2:
         raise RequestError("a comparison takes at least two runs")
     names, rows = compared([compared_of(run) for run in runs])
-    return write_comparison(
-        [(run.path.name, run) for run in runs], names, rows, out, seed=seed
-    )
+    return write_comparison([(run.path.name, run) for run in runs], names, rows, out, seed=seed)
 
 
 def compared_of(run: Run) -> Compared:

@@ -11,11 +11,11 @@ from typing import Any
 from genlab.components.registry import build
 from genlab.config import Request, Resolution, Resolved, made, resolve
 from genlab.errors import RequestError
-from genlab.runs.folder import RunFolder, claim, claim_free, require_free
+from genlab.runs.folder import RunFolder, claim, free_folder, require_free
 from genlab.runs.opening import checked_objects
 from genlab.runs.pipeline import Pipeline
 from genlab.runs.run import Run
-from genlab.runs.status import Stage, read_status
+from genlab.runs.status import STAGES, Stage, read_status
 from genlab.training import read_checkpoint
 
 __all__ = ["built_trackers", "continue_run", "start_run"]
@@ -47,13 +47,9 @@ def start_run(
     resolution = resolve(request)
     if out is not None:
         require_free(out)
-    pipeline = Pipeline(resolution, trackers=built_trackers(trackers), skip=skip)
-    if out is None:
-        path = claim_free(Path("runs"), _stem(resolution.config))
-    else:
-        claim(out)
-        path = out
-    pipeline.start(path)
+    path = out or free_folder(Path("runs"), _stem(resolution.config))
+    pipeline = Pipeline(resolution, path, trackers=built_trackers(trackers), skip=skip)
+    claim(path)
     for sibling in siblings:
         if _same_training(resolution.config, sibling):
             _take_training(RunFolder(sibling), pipeline)
@@ -100,19 +96,15 @@ def continue_run(
         )
     resolution = Resolution(config, dataset, objects)
     skipped = read_status(folder.status_file).skipped
-    pipeline = Pipeline(
-        resolution, trackers=built_trackers(trackers),
-        skip=[stage for stage in ("sampling", "measuring", "drawing", "page") if stage in skipped],
-    )  # fmt: skip
-    pipeline.enter(path)
+    pipeline = Pipeline(resolution, path, trackers=built_trackers(trackers), skip=skipped)
     if folder.checkpoint_file.is_file():
-        pipeline.take_up(read_checkpoint(folder.checkpoint_file))
+        pipeline.go_back_to(read_checkpoint(folder.checkpoint_file))
     elif folder.history_file.is_file():
         folder.keep_history_until(0)
     if not pipeline.status.missing:
         raise RequestError(
             f"{path} is done, and has used up its budget: give a larger one, such as --steps "
-            f"{2 * pipeline.steps}"
+            f"{2 * pipeline.work.steps}"
         )
     return pipeline.carry_out()
 
@@ -156,7 +148,9 @@ def _training_of(config: Resolved) -> dict[str, Any]:
     for key in ("metrics", "figures", "experiment", "sampling"):
         tables.pop(key, None)
     tables.pop("sampler", None)
-    if config.evaluation.times:  # evaluations during training are part of the run, and use all of these
+    if (
+        config.evaluation.times
+    ):  # evaluations during training are part of the run, and use all of these
         return config.flat()
     return tables
 
@@ -173,4 +167,4 @@ def _take_training(sibling: RunFolder, pipeline: Pipeline) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
     done = read_status(sibling.status_file).done
-    pipeline.adopt({stage: done[stage] for stage in ("prior", "training")})
+    pipeline.adopt({stage: done[stage] for stage in STAGES[:2]})

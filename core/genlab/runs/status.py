@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -37,15 +38,16 @@ class Status:
     """
 
     outcome: Outcome = "running"
-    stage: str = ""
-    done: dict[str, float] = field(default_factory=dict)
-    skipped: tuple[str, ...] = ()
+    stage: Stage | Literal[""] = ""
+    done: Mapping[Stage, float] = field(default_factory=dict)
+    skipped: tuple[Stage, ...] = ()
     host: str = ""
     process: int = 0
 
-    def finished(self, stage: Stage, seconds: float) -> Status:
-        """Return the status after a stage."""
-        return replace(self, done={**self.done, stage: round(seconds, 2)})
+    def finished(self, seconds: Mapping[Stage, float]) -> Status:
+        """Return the status after stages, each with the seconds that it took."""
+        taken = {stage: round(value, 2) for stage, value in seconds.items()}
+        return replace(self, done={**self.done, **taken})
 
     def without(self, *stages: Stage) -> Status:
         """Return the status in which stages are to be done once more."""

@@ -34,9 +34,7 @@ class Watch:
         RequestError: The number that should choose the best checkpoint is of no metric of the run.
     """
 
-    def __init__(
-        self, config: Resolved, metrics: Mapping[str, Metric], folder: RunFolder
-    ) -> None:
+    def __init__(self, config: Resolved, metrics: Mapping[str, Metric], folder: RunFolder) -> None:
         self.settings, self.metrics, self.folder = config.evaluation, metrics, folder
         self.seed = config.seed
         times, wanted = self.settings.times, self.settings.best

@@ -29,9 +29,12 @@ def moving_average(module: nn.Module, decay: float) -> AveragedModel:
     return average
 
 
-def _update(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
+
+def _update(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
     @torch.no_grad()
-    def update(averages: list[Tensor], weights: list[Tensor], count: Tensor | int) -> None:
+    def update(averages: Tensors, weights: Tensors, count: Tensor | int) -> None:
         if not averages[0].is_floating_point():
             for mean, value in zip(averages, weights, strict=True):
                 mean.copy_(value)

@@ -33,7 +33,7 @@ class Denoising(Objective):
 
     * ``times``: ``"uniform"``; ``"logit-normal"``, :math:`t = 1 / (1 + e^{-u})` with
       :math:`u \sim \mathcal{N}(0, 1)`; ``"log-normal"``: the logarithm of the noise-to-signal ratio
-      :math:`r = \sigma_t / \alpha_t` is :math:`\mathcal{N}(-1.2, 1.2^2)`. All are stratified over the batch by
+      :math:`r = \sigma_t / \alpha_t` is :math:`\mathcal{N}(-1.2, 1.2^2)`. All are stratified over the batch,
       :math:`u_i = (u + i / B) \bmod 1`, which lowers the variance of the loss.
     * ``weight``, of the squared error of the estimate of :math:`x_0`, with :math:`\text{SNR} = 1 / r^2`:
       ``"min-snr"``: :math:`\min(\text{SNR}, \gamma)`; ``"edm"``: :math:`(r^2 + s^2) / (r s)^2`; ``"p2"``:
@@ -171,8 +171,8 @@ class Denoising(Objective):
         degradation = self.restorer.degradation
         if self.times == "uniform":
             return u
-        normal = torch.special.ndtri(u.double().clamp(1e-6, 1 - 1e-6))
-        normal = self.mean + self.deviation * normal
+        quantile: Tensor = torch.special.ndtri(u.double().clamp(1e-6, 1 - 1e-6))
+        normal = self.mean + self.deviation * quantile
         if self.times == "logit-normal" or not isinstance(degradation, GaussianDegradation):
             return normal.sigmoid().to(u.dtype)
         return time_at(degradation, -2 * normal).to(u.dtype)

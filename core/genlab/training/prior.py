@@ -44,8 +44,8 @@ def fit_prior(
         examples: The training split.
         spec: What the data is. None: images, series or volumes of the examples' shape in 256 levels, or
             vectors, without classes.
-        density: A density by name, as an object that was built for the summaries, or as a class or function of
-            their spec. None: what the degradation advises.
+        density: A density by name, as an object that was built for the summaries, or as a class or function
+            of their spec. None: what the degradation advises.
         seed: Seed of all that is random.
         device: Where a density that is not fitted at once is trained.
         optimiser: The rule that changes its weights. None: AdamW.

@@ -120,12 +120,14 @@ class Training:
             x = examples.some(_FIRST, generator=generator)[0].cpu()
             objective.initialise(x, generator=generator)
         if len(shape) == 3:
-            self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.module.to(memory_format=torch.channels_last)
         self.module.to(self.device)
         self.examples = examples.to(self.device)
         self.parameters = [p for p in self.module.parameters() if p.requires_grad]
         make = AdamW() if optimiser is None else optimiser
-        self.optimiser = make.build(self.parameters) if isinstance(make, Optimiser) else make(self.parameters)
+        self.optimiser = (
+            make.build(self.parameters) if isinstance(make, Optimiser) else make(self.parameters)
+        )
         self.rates = [float(group["lr"]) for group in self.optimiser.param_groups]
         self.average = moving_average(self.module, settings.ema)
         self.network = _network(self.module, self.device, self._mixed(shape))
@@ -283,8 +285,8 @@ def fit(
         seed: Seed of the order of examples and of the objective's randomness.
         device: Where to train.
         log: Is called with the numbers of every logged step.
-        settings: Fields of :class:`~genlab.training.TrainingSettings`, with a budget: ``steps``, ``epochs`` or
-            ``minutes``.
+        settings: Fields of :class:`~genlab.training.TrainingSettings`, with a budget: ``steps``,
+            ``epochs`` or ``minutes``.
 
     Returns:
         The module, the numbers of the logged steps, steps and seconds.
@@ -307,9 +309,9 @@ def fit(
     )
     logged = StepLog(training)
     for record in training:
-        if line := logged(record):
-            if log:
-                log(line)
+        line = logged(record)
+        if line and log:
+            log(line)
     training.module.load_state_dict(training.averaged.state_dict())
     training.module.eval()
     return Fitted(training.module, logged.lines, training.step, training.elapsed)

@@ -1,0 +1,166 @@
+"""A run folder, opened: its configuration, data and model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genlab.components.data import loaded
+from genlab.components.dataset import Data, Dataset, DataSpec
+from genlab.components.degradation import Degradation
+from genlab.components.density import Density
+from genlab.components.metric import Metric
+from genlab.config import Resolved, assemble, made, pick_device
+from genlab.diffusion import DensityModel, DiffusionModel, Model, Restorer
+from genlab.errors import RequestError
+from genlab.runs.folder import RunFolder
+from genlab.runs.opening import checked_objects, load_weights, warn_of_versions
+from genlab.runs.status import Status, read_status
+
+__all__ = ["OpenedRun"]
+
+
+class OpenedRun:
+    """What a run folder holds; see :class:`genlab.Run` for the arguments and for what can be done with it."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        device: str = "auto",
+        data: str | Path | None = None,
+        checkpoint: str = "last",
+        components: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.folder = RunFolder.open(Path(path))
+        self.checkpoint = checkpoint
+        self.weights_file = self.folder.weights_file(checkpoint)
+        self.config: Resolved = self.folder.config()
+        self.spec: DataSpec = self.folder.spec()
+        self.device = pick_device(device)
+        self.objects = checked_objects(self.config, components or {})
+        self.data_root = Path(data) if data is not None else _path(self.config.data)
+        warn_of_versions(self.folder, self.config)
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self.folder.path
+
+    @property
+    def seed(self) -> int:
+        """The seed of the run."""
+        return self.config.seed
+
+    @property
+    def status(self) -> Status:
+        """How far the run is."""
+        return read_status(self.folder.status_file)
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """One record per logged step."""
+        return self.folder.history()
+
+    @property
+    def evaluations(self) -> list[dict[str, Any]]:
+        """One record per evaluation during training: step, seconds, N, values and baselines by name."""
+        return self.folder.evaluations()
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The final numbers, as they stand in ``metrics.json``; empty where there are none yet."""
+        return self.folder.metrics()
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """One record per final number."""
+        return list(self.metrics.get("metrics", []))
+
+    @cached_property
+    def built_metrics(self) -> dict[str, Metric]:
+        """The metrics of the run by name."""
+        given = self.objects.get("metrics", {})
+        return {c.name: given.get(c.name) or made("metric", c, {}) for c in self.config.metrics}
+
+    @cached_property
+    def model(self) -> Model:
+        """The model, with its averaged weights."""
+        parts = assemble(self.config, self.spec, self.objects, device=self.device)
+        load_weights(parts, self.weights_file, self.folder.prior_file)
+        return parts.model
+
+    @property
+    def restorer(self) -> Restorer:
+        """The restorer: ``run.restorer(x_t, t, y)`` estimates x_0."""
+        return self.diffusion.restorer
+
+    @property
+    def degradation(self) -> Degradation:
+        """The degradation."""
+        return self.restorer.degradation
+
+    @property
+    def density(self) -> Density | None:
+        """The density of the data, or the prior of the degraded state."""
+        model = self.model
+        return model.density if isinstance(model, DensityModel) else self.diffusion.prior.density
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The data set that the run learned from, not loaded."""
+        dataset: Dataset = made("dataset", self.config.dataset, self.objects)
+        return dataset
+
+    @cached_property
+    def data(self) -> Data:
+        """The data that the run learned from; loaded when it is first asked for."""
+        return loaded(self.dataset, self.data_root)
+
+    def samples(self, n: int) -> tuple[Tensor, Tensor | None]:
+        """Return the first ``n`` of the stored samples with their labels; fresh ones where there are none."""
+        file = self.folder.samples_file
+        if not file.is_file():
+            return self.model.sample(n), self.model.labels(n)
+        with np.load(file) as arrays:
+            y = torch.from_numpy(arrays["y"][:n]) if "y" in arrays else None
+            return torch.from_numpy(arrays["x"][:n]), y
+
+    def evaluated_samples(self) -> list[tuple[int, Tensor]]:
+        """Return samples of each evaluation during training, each with its step."""
+        return self.folder.evaluated_samples()
+
+    @property
+    def diffusion(self) -> DiffusionModel:
+        """The model, where it is a diffusion.
+
+        Raises:
+            RequestError: The run holds a density.
+        """
+        if not isinstance(self.model, DiffusionModel):
+            raise RequestError(f"{self.path} holds a density and no degradation to walk back")
+        return self.model
+
+    @property
+    def density_model(self) -> DensityModel:
+        """The model, where it is a density of the data.
+
+        Raises:
+            RequestError: The run holds a diffusion.
+        """
+        if not isinstance(self.model, DensityModel):
+            raise RequestError(
+                f"{self.path} is a diffusion model, which has no density; "
+                f"genlab run --density NAME trains one"
+            )
+        return self.model
+
+
+def _path(data: str) -> Path | None:
+    return Path(data) if data else None

@@ -1,0 +1,239 @@
+"""The stages of a run: what each of them does with the folder and the components."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from genlab.components.dataset import Data
+from genlab.components.density import FittedDensity
+from genlab.components.tracker import Hooks
+from genlab.config import Diffusion, Objects, Parts, Resolved, TrainedPrior, assemble, made
+from genlab.diffusion import DiffusionModel, Model
+from genlab.errors import RunError
+from genlab.evaluation import evaluate, likelihood_records
+from genlab.files import write_bytes
+from genlab.report.gallery import figure_files
+from genlab.report.output import npz_bytes
+from genlab.runs.drawing import figures_of, write_run_page
+from genlab.runs.folder import RunFolder
+from genlab.runs.opening import load_weights
+from genlab.runs.record import device_name, versions
+from genlab.runs.run import Run
+from genlab.runs.slowness import Slowness
+from genlab.runs.status import Stage
+from genlab.runs.watch import Watch
+from genlab.training import (
+    Checkpoint,
+    StepLog,
+    Training,
+    fit_density,
+    fit_prior,
+    write_checkpoint,
+)
+
+__all__ = ["WORK", "Work"]
+
+
+@dataclass
+class Work:
+    """What the stages of a run work with.
+
+    Args:
+        config: The configuration.
+        objects: What was handed in as an object.
+        device: Where to compute.
+        parts: The components.
+        data: The data.
+        training: The training, or None where a density is fitted at once.
+        hooks: The trackers.
+        folder: The run folder.
+        watch: What watches the training.
+        seconds: The seconds that each stage took so far.
+    """
+
+    config: Resolved
+    objects: Objects
+    device: torch.device
+    parts: Parts
+    data: Data
+    training: Training | None
+    hooks: Hooks
+    folder: RunFolder
+    watch: Watch
+    seconds: Mapping[Stage, float] = field(default_factory=dict)
+
+    @cached_property
+    def run(self) -> Run:
+        """The run, opened from its folder; it shares the data that is loaded already."""
+        lists = {
+            k: list(v.values()) for k, v in self.objects.items() if k in ("metrics", "figures")
+        }
+        run = Run(
+            self.folder.path, device=str(self.device), data=self.config.data or None,
+            components={**self.objects, **lists},
+        )  # fmt: skip
+        run.data = self.data
+        return run
+
+    @property
+    def steps(self) -> int:
+        """Steps of training so far."""
+        return self.training.step if self.training else 0
+
+    def warn(self, message: str) -> None:
+        """Tell the trackers something that the user should know."""
+        self.hooks.tell("warned", path=self.folder.path, message=message)
+
+    @contextmanager
+    def told(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Tell the trackers of a part of the work, and give what tells them how far it is."""
+        path = self.folder.path
+
+        def advance(done: int) -> None:
+            self.hooks.tell("stage_advanced", path=path, stage=name, done=done)
+
+        self.hooks.tell("stage_started", path=path, stage=name, total=total)
+        yield advance
+        advance(total)
+
+
+def _fit_prior(work: Work) -> None:
+    prior, model, method = work.parts.prior, work.parts.model, work.config.method
+    if prior is None or not isinstance(model, DiffusionModel):
+        return
+    options: dict[str, Any] = {}
+    if isinstance(method, Diffusion) and isinstance(method.prior, TrainedPrior):
+        options = method.prior.settings.flat()
+        options["optimiser"] = made("prior_optimiser", method.prior.optimiser, work.objects)
+    with work.told("fitting the prior", 100) as advance:
+        fit_prior(
+            model.restorer.degradation, work.data.train, work.data.spec, density=prior,
+            seed=work.config.seed, device=work.device,
+            log=lambda line: advance(round(100 * line["progress"])), **options,
+        )  # fmt: skip
+    tensors = {f"prior.{key}": value for key, value in prior.state_dict().items()}
+    write_checkpoint(work.folder.prior_file, Checkpoint(tensors))
+
+
+def _train(work: Work) -> None:
+    if work.training is None:
+        _fit_density(work)
+        return
+    try:
+        _steps(work, work.training)
+    except KeyboardInterrupt:
+        _save(work, work.training)
+        raise
+    _save(work, work.training)
+
+
+def _steps(work: Work, training: Training) -> None:
+    """Do the steps of a training: log, save and evaluate as it goes on."""
+    path, tell, budget = work.folder.path, work.hooks.tell, training.budget
+    config = work.config.flat()
+    tell("run_started", path=path, config=config, total=budget.total, unit=budget.unit)
+    slowness = Slowness(work.config, work.parts.model, work.device)
+    for message in slowness.beforehand():
+        work.warn(message)
+    logged, milestones = StepLog(training), work.watch.milestones
+    passed, saved = bisect_right(milestones, training.progress), time.perf_counter()
+    for record in training:
+        if line := logged(record):
+            work.folder.add_step(line)
+            for message in slowness(line):
+                work.warn(message)
+            tell("step_done", path=path, step=record.step, progress=record.progress, record=line)
+        due = bisect_right(milestones, record.progress)
+        if due > passed or time.perf_counter() - saved >= work.config.run.save_every:
+            _save(work, training)
+            saved = time.perf_counter()
+        if due > passed:
+            with work.told(f"evaluating at {training.progress:.0%}", 1):
+                work.watch.evaluate(_fresh(work), work.data, training.step, training.elapsed)
+        passed = due
+
+
+def _save(work: Work, training: Training) -> None:
+    file = work.folder.checkpoint_file
+    write_checkpoint(file, training.checkpoint())
+    work.hooks.tell("checkpoint_saved", path=work.folder.path, step=training.step, file=file)
+
+
+def _fresh(work: Work) -> Model:
+    """Return the model with the weights that the folder holds."""
+    parts = assemble(work.config, work.data.spec, work.objects, device=work.device)
+    load_weights(parts, work.folder.checkpoint_file, work.folder.prior_file)
+    return parts.model
+
+
+def _fit_density(work: Work) -> None:
+    density = work.parts.module
+    if not isinstance(density, FittedDensity):
+        raise RunError(f"{type(density).__name__} can neither be trained nor fitted")
+    with work.told("fitting the density", 1):
+        fit_density(density, work.data.train, seed=work.config.seed)
+    tensors = {f"ema.{key}": value for key, value in density.state_dict().items()}
+    write_checkpoint(work.folder.checkpoint_file, Checkpoint(tensors))
+
+
+def _sample(work: Work) -> None:
+    count, seed, model = work.config.sampling.count, work.config.seed, work.run.model
+    y = model.labels(count, seed=seed)
+    with work.told("sampling", count) as advance:
+        x = model.sample(count, seed=seed, advance=advance)
+    write_bytes(work.folder.samples_file, npz_bytes(x, y))
+    work.hooks.tell("samples_drawn", path=work.folder.path, x=x, y=y)
+
+
+def _measure(work: Work) -> None:
+    model, seed, metrics = work.run.model, work.config.seed, work.parts.metrics
+    x, _ = work.run.samples(work.config.sampling.count)
+    records = likelihood_records(model, work.data, seed=seed)
+    with work.told("measuring", max(len(metrics), 1)) as advance:
+        records += evaluate(x, work.data, metrics, seed=seed, ema=model.averaged, advance=advance)
+    found = {
+        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "device": device_name(work.device),
+        "parameters": sum(p.numel() for p in work.parts.module.parameters()),
+        "steps": work.steps,
+        "sampling_steps": model.steps if isinstance(model, DiffusionModel) else None,
+        "seconds": dict(work.seconds),
+        "versions": versions(),
+        "metrics": records,
+    }  # fmt: skip
+    work.folder.write_metrics(found)
+    work.hooks.tell("evaluated", path=work.folder.path, metrics=found)
+
+
+def _draw(work: Work) -> None:
+    figures = figures_of(work.config, work.objects, warn=work.warn)
+    with work.told("drawing", max(len(figures), 1)) as advance:
+        files = figure_files(work.run, figures, warn=work.warn)
+        for done, (name, formats) in enumerate(files, 1):
+            for suffix, data in formats.items():
+                write_bytes(work.folder.figure_file(name, f".{suffix}"), data)
+            advance(done)
+
+
+def _page(work: Work) -> None:
+    with work.told("writing the page", 1):
+        write_run_page(work.run, warn=work.warn)
+
+
+WORK: Mapping[Stage, Callable[[Work], None]] = {
+    "prior": _fit_prior,
+    "training": _train,
+    "sampling": _sample,
+    "measuring": _measure,
+    "drawing": _draw,
+    "page": _page,
+}
+"""What each stage does."""
