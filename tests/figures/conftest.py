@@ -108,9 +108,7 @@ class TinyRun:
     def evaluated_samples(self) -> list[tuple[int, Tensor]]:
         x = self.samples(12)[0]
         noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(1))
-        return [
-            (int(line["step"]), x + 300 / line["step"] * noise) for line in self.evaluations
-        ]
+        return [(int(line["step"]), x + 300 / line["step"] * noise) for line in self.evaluations]
 
 
 class MakeRun(Protocol):
@@ -148,13 +146,16 @@ def model_of(data: genlab.Data, kind: str, conditional: bool) -> Model:
     network = IdealNetwork(data, degradation)
     restorer = genlab.Restorer(network, degradation, prediction="x0")
     sampler, prior = genlab.build("sampler", "ddim"), Prior(degradation, data.spec, None)
-    return DiffusionModel(
-        data.spec, restorer, prior, sampler, steps=20, conditional=conditional
-    )
+    return DiffusionModel(data.spec, restorer, prior, sampler, steps=20, conditional=conditional)
 
 
 HISTORY = [
-    {"step": 20.0 * i, "loss": 2.0 / i + 0.02 * (1 + (-1) ** i), "lr": 1e-3 / i, "elapsed_s": 1.5 * i}
+    {
+        "step": 20.0 * i,
+        "loss": 2.0 / i + 0.02 * (1 + (-1) ** i),
+        "lr": 1e-3 / i,
+        "elapsed_s": 1.5 * i,
+    }
     for i in range(1, 101)
 ]
 EVALUATIONS = [

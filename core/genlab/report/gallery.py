@@ -14,7 +14,7 @@ from genlab.report.figure import Figure, Results
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-__all__ = ["FORMATS", "draw", "drawn", "figure_files", "fitting", "usual_figures"]
+__all__ = ["FORMATS", "draw", "drawn", "figure_files", "figure_names", "fitting", "usual_figures"]
 
 Warn = Callable[[str], None]
 """Is called with what went wrong, in words."""
@@ -29,15 +29,20 @@ _FIRST = (
 )  # fmt: skip
 
 
+def figure_names() -> list[str]:
+    """Return the names of all registered figures, without importing any: genlab's own first, then others."""
+    names = registry("figure").names()
+    return [*(n for n in _FIRST if n in names), *(n for n in names if n not in _FIRST)]
+
+
 def usual_figures(*, warn: Warn = warnings.warn) -> dict[str, Figure]:
-    """Return all registered figures, each with its defaults: genlab's own first, then others by name.
+    """Return all registered figures, each with its defaults, in the order of :func:`figure_names`.
 
     Args:
         warn: Is told of a figure that cannot be built; it is left out.
     """
-    names = registry("figure").names()
     figures: dict[str, Figure] = {}
-    for name in sorted(names, key=lambda n: (_FIRST.index(n) if n in _FIRST else len(_FIRST), n)):
+    for name in figure_names():
         try:
             figures[name] = build("figure", name)
         except Exception as error:

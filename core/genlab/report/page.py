@@ -6,17 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
-from genlab.components.dataset import DataSpec
 from genlab.diffusion.model import DiffusionModel
 from genlab.diffusion.trajectory import Step
 from genlab.files import write_text
 from genlab.report.figure import Results
-from genlab.report.figures.images import png_bytes
+from genlab.report.figures.images import png_bytes, save_gif
 from genlab.report.figures.panels import spread
 from genlab.report.html import Frame, Page, render
-from genlab.report.output import state_pixels, write_animation
+from genlab.report.output import state_pixels
 
 __all__ = ["page_steps", "write_page"]
 
@@ -50,9 +47,13 @@ def write_page(
     frames: list[Frame] = []
     try:
         steps = page_steps(run)
-        if steps and animation is not None:
-            write_animation(animation, steps, run.spec)
-        frames = [_frame(step, run.spec) for step in steps]
+        states = [state_pixels(step.x_t, run.spec) for step in steps]
+        if states and animation is not None:
+            save_gif(animation, states)
+        frames = [
+            Frame(step.t, png_bytes(x_t), png_bytes(state_pixels(step.estimate, run.spec)))
+            for step, x_t in zip(steps, states, strict=True)
+        ]
     except Exception as error:
         warn(f"the page has no trajectory: {type(error).__name__}: {error}")
     known = {key: metrics[key] for key in ("parameters", "device") if key in metrics}
@@ -78,11 +79,3 @@ def page_steps(run: Results) -> list[Step]:
         return []
     steps = list(model.walk(_SHOWN[run.spec.kind], seed=run.seed))
     return [steps[i] for i in spread(len(steps), _FRAMES)]
-
-
-def _frame(step: Step, spec: DataSpec) -> Frame:
-    return Frame(step.t, _png(step.x_t, spec), _png(step.estimate, spec))
-
-
-def _png(x: Tensor, spec: DataSpec) -> bytes:
-    return png_bytes(state_pixels(x, spec))

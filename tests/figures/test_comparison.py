@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from genlab.errors import RequestError
-from genlab.figures.comparison import Degraded, degradations
+from genlab.report.figures.comparison import Degraded, degradations
 
 
 def test_a_row_is_an_example_on_its_way_and_samples() -> None:

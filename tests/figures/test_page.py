@@ -1,23 +1,31 @@
-"""The report: parsed as HTML, and searched for every number that went in."""
+"""The page: parsed as HTML, and searched for every number that went in."""
 
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+from torch import Tensor
 
-from genlab.figures.images import png_bytes
-from genlab.runs.report import Report, duration, number, render
+import genlab
+from genlab.report.cards import run_card
+from genlab.report.figures.images import png_bytes
+from genlab.report.html import Frame, Page, render
+from genlab.report.page import page_steps, write_page
+from genlab.report.text import count, duration, number
 
 VOID = {"meta", "img", "input", "br", "link"}
 
 
-class Page(HTMLParser):
+class Parsed(HTMLParser):
     """Reads a page, and insists that its tags nest."""
 
     def __init__(self, html: str) -> None:
@@ -59,27 +67,27 @@ def record(**changes: Any) -> dict[str, Any]:
         "name": "frechet",
         "value": 3.87123,
         "n": 1234,
-        "features": "judge",
+        "features": "classifier",
         "reference": "test",
         "reference_n": 987,
         "seed": 77,
         "ema": True,
-        "floor": 0.59234,
-        "floor_n": 986,
+        "baseline": 0.59234,
+        "baseline_n": 986,
     }
     return base | changes
 
 
-def report(**changes: Any) -> Report:
+def report(**changes: Any) -> Page:
     parts: dict[str, Any] = {
         "title": "blur on mnist",
-        "config": {
+        "tables": {
             "seed": 11,
             "device": "cuda",
             "parameters": 391_233,
             "dataset": {"name": "mnist"},
             "degradation": {"name": "blur", "sigma_max": 3.25, "deep": {"er": 0.125}},
-            "metrics": [{"name": "judge-confidence"}, {"name": "sliced-wasserstein"}],
+            "metrics": [{"name": "classifier-confidence"}, {"name": "sliced-wasserstein"}],
             "training": {"lr": 0.00075, "warmup": 0.05, "flags": [1, 2], "bf16": False},
         },
         "history": [
@@ -91,23 +99,27 @@ def report(**changes: Any) -> Report:
             "metrics": [record(), record(name="other", ema=False)],
         },
         "figures": {"samples": png(30), "curve": b"<?xml version='1.0'?><svg></svg>"},
-        "walk": [(1.0, png(1), png(2)), (0.5, png(3), png(4)), (0.0, png(5), png(6))],
+        "frames": [
+            Frame(1.0, png(1), png(2)),
+            Frame(0.5, png(3), png(4)),
+            Frame(0.0, png(5), png(6)),
+        ],
     }
-    return Report(**parts | changes)
+    return Page(**parts | changes)
 
 
-def embedded(page: Page) -> list[bytes]:
+def embedded(page: Parsed) -> list[bytes]:
     return [base64.b64decode((image["src"] or "").split(",", 1)[1]) for image in page.all("img")]
 
 
-def data(html: str, id: str) -> Any:
+def json_in(html: str, id: str) -> Any:
     match = re.search(rf'<script type="application/json" id="{id}">(.*?)</script>', html, re.S)
     assert match
     return json.loads(match[1])
 
 
 def test_the_headline_has_the_facts() -> None:
-    text = " ".join(Page(render(report())).text.split())
+    text = " ".join(Parsed(render(report())).text.split())
     for fact in ("blur on mnist", "dataset mnist", "degradation blur", "parameters 391 k",
                  "steps 1,000", "training time 1 min 14 s", "device cuda", "seed 11"):  # fmt: skip
         assert fact in text, fact
@@ -115,8 +127,8 @@ def test_the_headline_has_the_facts() -> None:
 
 def test_every_number_is_there() -> None:
     html = render(report())
-    text = Page(html).text
-    for shown in ("3.871", "0.5923", "1234", "987", "986", "77", "judge", "test", "yes", "no",
+    text = Parsed(html).text
+    for shown in ("3.871", "0.5923", "1234", "987", "986", "77", "classifier", "test", "yes", "no",
                   "3.25", "0.125", "0.00075", "1, 2", "391,233"):  # fmt: skip
         assert re.search(rf"(?<![\d.]){re.escape(shown)}(?![\d.])", text), shown
     assert "on 2024-05-06." in text
@@ -124,18 +136,18 @@ def test_every_number_is_there() -> None:
 
 
 def test_metrics_with_other_keys_get_a_column() -> None:
-    page = Page(
-        render(report(metrics={"metrics": [record(spread=0.25), record()], "speed_s": 4.5}))
-    )
-    assert " spread" in page.text
+    records = [record(spread_of_it=0.25, interval=[3.1, 4.2]), record()]
+    page = Parsed(render(report(metrics={"metrics": records, "speed_s": 4.5})))
+    assert " spread of it" in page.text
     assert "0.25" in page.text
+    assert "3.1, 4.2" in page.text
     assert "–" in page.text, "what a record lacks is a dash"
     assert "speed s: 4.5" in page.text
 
 
 def test_the_page_asks_the_network_for_nothing() -> None:
     html = render(report())
-    page = Page(html)
+    page = Parsed(html)
     assert not re.search(r"https?:|//[a-z]|@import|url\(", re.sub(r"data:[^\"]*", "", html))
     for _, attrs in page.tags:
         for key in ("src", "href", "action", "srcset", "poster", "data"):
@@ -145,18 +157,18 @@ def test_the_page_asks_the_network_for_nothing() -> None:
     assert policy.startswith("default-src 'none'")
 
 
-@pytest.mark.parametrize("where", ["title", "config", "figures", "metrics"])
+@pytest.mark.parametrize("where", ["title", "tables", "figures", "metrics"])
 def test_strings_are_escaped(where: str) -> None:
     evil = "</script><script>alert('x')</script>\"onload=\"y"
     changes = {
         "title": evil,
-        "config": {evil: {evil: evil}, "dataset": evil},
+        "tables": {evil: {evil: evil}, "dataset": evil},
         "figures": {evil: png(0)},
         "metrics": {"created": evil, "metrics": [record(name=evil, features=evil)], evil: evil},
     }
     html = render(report(**{where: changes[where]}))
-    scripts = len(Page(render(report())).all("script"))
-    page = Page(html)
+    scripts = len(Parsed(render(report())).all("script"))
+    page = Parsed(html)
     assert len(page.all("script")) == scripts
     assert "alert('x')" not in html
     assert not any("onload" in attrs for _, attrs in page.tags)
@@ -167,41 +179,43 @@ def test_strings_are_escaped(where: str) -> None:
     "parts",
     [
         {"history": []},
-        {"walk": []},
+        {"frames": []},
         {"metrics": {}},
         {"metrics": {"metrics": []}},
         {"figures": {}},
-        {"config": {}},
-        {"history": [], "walk": [], "metrics": {}, "figures": {}, "config": {}},
+        {"tables": {}},
+        {"history": [], "frames": [], "metrics": {}, "figures": {}, "tables": {}},
         {"history": [{"step": 1, "loss": 0.5}]},
         {"history": [{"step": 1, "loss": float("nan")}, {"step": 2, "lr": 1.0}]},
         {"history": [{"step": i, "loss": -2.0} for i in range(9)]},
-        {"walk": [(1.0, png(1), png(2))]},
+        {"frames": [Frame(1.0, png(1), png(2))]},
     ],
 )
 def test_parts_may_be_missing(parts: dict[str, Any]) -> None:
-    Page(render(report(**parts)))
+    Parsed(render(report(**parts)))
 
 
 def test_missing_parts_are_said() -> None:
-    text = Page(render(Report("bare"))).text
+    text = Parsed(render(Page("bare"))).text
     assert "No step was logged." in text
     assert "Nothing was measured." in text
     assert "Configuration" not in text
-    assert "walk" not in text
+    assert "Trajectory" not in text
 
 
 def test_the_pictures_are_inside() -> None:
-    page = Page(render(report()))
+    page = Parsed(render(report()))
     assert embedded(page)[:2] == [png(30), b"<?xml version='1.0'?><svg></svg>"]
     first = page.all("img")[0]
     assert (first["alt"], first["width"], first["height"]) == ("samples", "8", "6")
 
 
 def test_the_loss_is_drawn_once() -> None:
-    with_both = Page(render(report(figures={"loss": png(1)}, walk=[])))
+    with_both = Parsed(render(report(figures={"loss": png(1)}, frames=[])))
     assert not with_both.all("img")
-    assert len(Page(render(report(figures={"loss": png(1)}, history=[], walk=[]))).all("img")) == 1
+    assert (
+        len(Parsed(render(report(figures={"loss": png(1)}, history=[], frames=[]))).all("img")) == 1
+    )
 
 
 def test_a_picture_of_no_known_kind_is_refused() -> None:
@@ -209,43 +223,43 @@ def test_a_picture_of_no_known_kind_is_refused() -> None:
         render(report(figures={"noise": b"abc"}))
 
 
-def test_the_walk_is_on_a_slider() -> None:
+def test_the_trajectory_is_on_a_slider() -> None:
     html = render(report())
-    page = Page(html)
+    page = Parsed(html)
     slider = page.by_id("slider")
     assert (slider["min"], slider["max"], slider["value"]) == ("0", "2", "1")
     assert slider["aria-label"]
     assert slider["aria-valuetext"] == "t = 0.5, state 2 of 3"
-    states = data(html, "walk-data")
+    states = json_in(html, "frames-data")
     assert [state["t"] for state in states] == ["1", "0.5", "0"]
-    decoded = [base64.b64decode(s[k].split(",")[1]) for s in states for k in ("x_t", "x_0")]
+    decoded = [base64.b64decode(s[k].split(",")[1]) for s in states for k in ("x_t", "estimate")]
     assert decoded == [png(level) for level in range(1, 7)]
     assert embedded(page)[-2:] == [png(3), png(4)]
 
 
 def test_the_curve_reads_out_every_step() -> None:
     html = render(report())
-    rows = data(html, "loss-data")
+    rows = json_in(html, "loss-data")
     assert [row["step"] for row in rows] == list(range(20, 1001, 20))
     assert (rows[0]["x"], rows[-1]["x"]) == (0, 1)
     heights = [row["y"] for row in rows]
     assert heights == sorted(heights), "a falling loss falls on the page"
     assert rows[9]["text"].startswith("step 200 · loss 0.1 · median")
-    assert "logarithmic" in Page(html).text
-    label = Page(html).by_id("curve")["aria-label"]
+    assert "logarithmic" in Parsed(html).text
+    label = Parsed(html).by_id("curve")["aria-label"]
     assert label is not None
     assert label.startswith("Loss from 1 at step 20 to")
 
 
 def test_a_long_history_stays_small() -> None:
     history = [{"step": i, "loss": 1.0 + i % 7, "lr": 1e-3} for i in range(20_000)]
-    rows = data(render(report(history=history)), "loss-data")
+    rows = json_in(render(report(history=history)), "loss-data")
     assert len(rows) == 600
     assert (rows[0]["step"], rows[-1]["step"]) == (0, 19_999)
 
 
 def test_everything_that_acts_has_a_name() -> None:
-    page = Page(render(report()))
+    page = Parsed(render(report()))
     assert page.by_id("curve")["tabindex"] == "0"
     assert all(image["alt"] for image in page.all("img"))
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
@@ -269,3 +283,99 @@ def test_numbers_are_written_for_reading(value: Any, text: str) -> None:
 )
 def test_durations_are_written_for_reading(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(9_999, "9999"), (391_233, "391 k"), (35_700_000, "35.7 M"), ("", "–")]
+)
+def test_sizes_are_written_for_reading(value: Any, text: str) -> None:
+    assert count(value) == text
+
+
+def test_warnings_stand_below_the_table_once() -> None:
+    few = "from 60 samples, and 2048 are few"
+    page = Parsed(render(report(metrics={"metrics": [record(warning=few), record(warning=few)]})))
+    assert page.text.count(f"frechet: {few}") == 1
+    assert "warning" not in page.text
+    assert "Real vs real is the same number" in page.text
+
+
+# -- of a run ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "steps"), [("digits", 50), ("moons", 3), ("series", 3), ("volumes", 20)]
+)
+def test_the_page_of_a_run_has_its_trajectory(
+    make_run: Any, tmp_path: Path, data: str, steps: int
+) -> None:
+    run, wrong = make_run(data), []
+    run.model.steps = steps
+    write_page(
+        run, tmp_path / "report.html", title="noise on " + data, tables={"seed": 3},
+        metrics={"metrics": run.records, "device": "cpu"}, figures={"samples": png(3)},
+        animation=tmp_path / "trajectory.gif", warn=wrong.append,
+    )  # fmt: skip
+    assert wrong == []
+    html = (tmp_path / "report.html").read_text("utf-8")
+    states = json_in(html, "frames-data")
+    assert len(states) == min(steps + 1, 21)
+    assert (states[0]["t"], states[-1]["t"]) == ("1", "0")
+    with Image.open(tmp_path / "trajectory.gif") as animation:
+        assert animation.n_frames == len(states)
+        first = np.asarray(animation.convert("L"), dtype=float)
+    with Image.open(io.BytesIO(base64.b64decode(states[0]["x_t"].split(",")[1]))) as picture:
+        still = np.asarray(picture.convert("L"), dtype=float)
+    assert first.shape == still.shape
+    assert np.abs(first - still).mean() < 3, "a GIF has 256 colours"
+    text = Parsed(html).text
+    assert "device cpu" in " ".join(text.split())
+    assert "steps 2,000" in " ".join(text.split())
+
+
+def test_a_density_has_no_trajectory(make_run: Any, tmp_path: Path) -> None:
+    run = make_run("moons", "flow")
+    assert page_steps(run) == []
+    write_page(
+        run, tmp_path / "report.html", title="flow", tables={}, metrics={}, figures={},
+        animation=tmp_path / "trajectory.gif", warn=lambda message: None,
+    )  # fmt: skip
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+    assert "Trajectory" not in Parsed((tmp_path / "report.html").read_text("utf-8")).text
+
+
+def test_a_trajectory_that_fails_does_not_cost_the_page(make_run: Any, tmp_path: Path) -> None:
+    class Stuck(genlab.Sampler):
+        def grid(self, steps: int, degradation: genlab.Degradation) -> Tensor:
+            raise ArithmeticError("no times")
+
+        def init(self, *args: Any, **options: Any) -> None:
+            raise NotImplementedError
+
+        def step(self, *args: Any) -> Any:
+            raise NotImplementedError
+
+    run, wrong = make_run("digits"), []
+    run.model.sampler = Stuck()
+    write_page(
+        run, tmp_path / "report.html", title="stuck", tables={}, metrics={}, figures={},
+        warn=wrong.append,
+    )  # fmt: skip
+    assert wrong == ["the page has no trajectory: ArithmeticError: no times"]
+    assert "Loss" in Parsed((tmp_path / "report.html").read_text("utf-8")).text
+
+
+def test_the_card_of_a_run_has_its_numbers_and_its_picture() -> None:
+    html = run_card(
+        "blur + unet on <mnist>", path=Path("runs/blur"), samples=png(30), records=[record()],
+        history=[{"step": 12_000, "loss": 1.0, "elapsed_s": 95.0}],
+    )  # fmt: skip
+    page = Parsed(html)
+    text = " ".join(page.text.split())
+    for shown in ("blur + unet on <mnist>", "runs/blur", "12,000", "1 min 35 s", "real vs real",
+                  "frechet", "3.871", "0.5923", "1234"):  # fmt: skip
+        assert shown in text
+    assert embedded(page) == [png(30)]
+    bare = run_card("nothing yet", path=Path("runs/a"))
+    assert "metric" not in bare
+    assert not Parsed(bare).all("img")

@@ -10,10 +10,10 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from genlab.figures.files import figure_bytes, save_figure
-from genlab.figures.samples import samples
-from genlab.figures.style import PALETTE, STYLE, style, text_width
-from genlab.protocols import DataSpec
+from genlab import DataSpec
+from genlab.report.figures.files import figure_bytes, save_figure
+from genlab.report.figures.samples import samples
+from genlab.report.figures.style import PALETTE, STYLE, style, text_width
 
 
 def points() -> Figure:

@@ -1,4 +1,4 @@
-"""The report in a browser without a network: what it loads, does, and looks like."""
+"""The page in a browser without a network: what it loads, does, and looks like."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-import genlab
+from genlab.report.figures.samples import Samples
+from genlab.report.gallery import figure_files
+from genlab.report.page import write_page
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH")
@@ -38,7 +40,7 @@ function tell() {
   const asked = performance.getEntriesByType("resource").map((entry) => entry.name);
   const shown = (id) => { const e = document.getElementById(id); return e && (e.src || e.textContent); };
   document.documentElement.dataset.told = JSON.stringify({
-    wrong, asked, time: shown("time"), x_t: shown("walk-x_t"), x_0: shown("walk-x_0"),
+    wrong, asked, time: shown("time"), x_t: shown("frame-x_t"), estimate: shown("frame-estimate"),
     readout: shown("readout"), theme: document.documentElement.dataset.theme || "",
     wide: document.documentElement.scrollWidth > innerWidth,
     loaded: [...document.images].every((image) => image.complete && image.naturalWidth > 0),
@@ -64,13 +66,20 @@ def chromium(page: Path, *options: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def html(digits_run: genlab.Run) -> str:
-    return (digits_run.path / "report.html").read_text("utf-8")
+def html(make_run: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    run, page = make_run("digits"), tmp_path_factory.mktemp("page") / "report.html"
+    figures = dict(figure_files(run, {"samples": Samples(n=25)}, warn=pytest.fail))
+    write_page(
+        run, page, title="noise on digits", tables={"seed": 3, "training": {"lr": 1e-3}},
+        metrics={"metrics": run.records, "created": "2024-05-06"},
+        figures={name: files["png"] for name, files in figures.items()}, warn=pytest.fail,
+    )  # fmt: skip
+    return page.read_text("utf-8")
 
 
 @pytest.fixture
 def tell(html: str, tmp_path: Path) -> Tell:
-    """Open the report, run a script in it, and return what is seen then."""
+    """Open the page, run a script in it, and return what is seen then."""
 
     def see(script: str = "", *options: str) -> dict[str, Any]:
         changed = html.replace("<head>", f"<head>{WATCH}", 1)
@@ -88,7 +97,7 @@ def tell(html: str, tmp_path: Path) -> Tell:
 
 @pytest.fixture
 def look(html: str, tmp_path: Path) -> Look:
-    """Return a picture of the report as it is, ``(height, width, 3)``."""
+    """Return a picture of the page as it is, ``(height, width, 3)``."""
 
     def see(*options: str, size: tuple[int, int] = (1000, 1400)) -> NDArray[np.uint8]:
         page, picture = tmp_path / "report.html", tmp_path / "seen.png"
@@ -101,10 +110,12 @@ def look(html: str, tmp_path: Path) -> Look:
 
 
 def states(html: str) -> list[dict[str, str]]:
-    found = re.search(r'<script type="application/json" id="walk-data">(.*?)</script>', html, re.S)
+    found = re.search(
+        r'<script type="application/json" id="frames-data">(.*?)</script>', html, re.S
+    )
     assert found
-    walked: list[dict[str, str]] = json.loads(found[1])
-    return walked
+    decoded: list[dict[str, str]] = json.loads(found[1])
+    return decoded
 
 
 def slide(to: int) -> str:
@@ -136,11 +147,11 @@ def test_what_goes_wrong_would_be_seen(tell: Tell) -> None:
 
 @pytest.mark.parametrize("end", [0, -1])
 def test_the_slider_shows_another_state(tell: Tell, html: str, end: int) -> None:
-    walk = states(html)
-    before, after = tell(), tell(slide(range(len(walk))[end]))
-    assert after["time"] == f"t = {walk[end]['t']}"
-    assert (after["x_t"], after["x_0"]) == (walk[end]["x_t"], walk[end]["x_0"])
-    assert before["time"] == f"t = {walk[len(walk) // 2]['t']}"
+    frames = states(html)
+    before, after = tell(), tell(slide(range(len(frames))[end]))
+    assert after["time"] == f"t = {frames[end]['t']}"
+    assert (after["x_t"], after["estimate"]) == (frames[end]["x_t"], frames[end]["estimate"])
+    assert before["time"] == f"t = {frames[len(frames) // 2]['t']}"
     assert before["x_t"] != after["x_t"]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from genlab.errors import RequestError
-from genlab.figures.images import save_gif, save_png, tile, to_uint8
+from genlab.report.figures.images import save_gif, save_png, tile, to_uint8
 
 
 def images(n: int, c: int = 1, h: int = 8, w: int = 8) -> torch.Tensor:
