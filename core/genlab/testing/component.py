@@ -9,7 +9,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import PurePath
 from typing import Any
 
@@ -53,11 +53,16 @@ class _Case:
     def params(self) -> dict[str, Any]:
         return self.component.params
 
+    @property
+    def build(self) -> Callable[..., Any]:
+        """What builds one from parameters: the class, given what the component was built for."""
+        cls: Callable[..., Any] = self.cls
+        context = self.component.built_for
+        return cls if context is None else partial(cls, context)
+
     def rebuild(self, **changes: Any) -> Component:
         """Build the component again: for the same data or model, with some parameters changed."""
-        context = self.component.built_for
-        params = {**self.params, **changes}
-        built: Component = self.cls(**params) if context is None else self.cls(context, **params)
+        built: Component = self.build(**{**self.params, **changes})
         return built
 
     def allowed(self, name: str, values: list[Any]) -> Iterator[Any]:
@@ -90,8 +95,8 @@ def _parameters_survive_a_file(case: _Case) -> None:
 
 def _require_survives(case: _Case, p: Parameter, value: Any) -> None:
     """Require that a value of a parameter comes back from a file as it was."""
-    if value is None and p.default is None:
-        return  # it is left out
+    if value is None and (p.default is None or not p.none_is_a_word):
+        return  # it is left out; a text is the business of another check
     try:
         read = _through_file({p.name: plain(value)})
         again = check_parameters(case.cls, {**case.params, **read})[p.name]
@@ -150,14 +155,9 @@ def _repr_builds_it_again(case: _Case) -> None:
     """The repr is an expression that builds an equal component."""
     if isinstance(case.component, ModuleComponent) or any(map(_is_data, case.params.values())):
         return
-    cls, context = case.cls, case.component.built_for
     text = repr(case.component)
-
-    def build(**params: Any) -> Any:
-        return cls(**params) if context is None else cls(context, **params)
-
     try:
-        again = eval(text, {cls.__name__: build})
+        again = eval(text, {case.cls.__name__: case.build})
     except Exception as error:
         raise AssertionError(f"{text} raises {type(error).__name__}: {error}") from None
     require(again == case.component, f"{text} builds {again!r}, which is not equal")

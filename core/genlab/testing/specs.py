@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 
 from genlab.components.backbone import Backbone
-from genlab.components.dataset import KINDS, DataSpec
+from genlab.components.dataset import KINDS, DataSpec, Kind
 from genlab.components.density import Density
 from genlab.errors import RequestError
 from genlab.testing.check import require
@@ -50,7 +50,8 @@ def fitting(build: _Build, tried: Sequence[DataSpec]) -> list[DataSpec]:
 
 def require_built_as_tags_say(build: _Build, tried: Sequence[DataSpec]) -> None:
     """Require that a component is built for the kinds of data in its tags, and refuses the others."""
-    taken, tagged = set(), set()
+    taken: set[Kind] = set()
+    tagged: set[Kind] = set()
     for spec in tried:
         try:
             component = built(build, spec)

@@ -169,16 +169,17 @@ def _other_inputs_not_mutated(degradation: Degradation, case: Case) -> None:
     shape = case.shapes[0]
     x, other = example_data(shape, 3), example_data(shape, 3, seed=3)
     t, z = at_time(0.3, x), case.draw(x)
-    for name, arguments in (
-        ("A", (x, t, z)), ("A_adjoint", (x, t, z)), ("invert", (x, t, z)),
-        ("noise", (x, other, t)), ("to_basis", (x,)), ("from_basis", (x,)), ("amplitudes", (t, x)),
-        ("alpha", (t,)), ("sigma", (t,)), ("log_snr", (t,)),
+    for base, name, arguments in (
+        (LinearDegradation, "A", (x, t, z)), (LinearDegradation, "A_adjoint", (x, t, z)),
+        (InvertibleDegradation, "invert", (x, t, z)), (AdditiveDegradation, "noise", (x, other, t)),
+        (DiagonalDegradation, "to_basis", (x,)), (DiagonalDegradation, "from_basis", (x,)),
+        (DiagonalDegradation, "amplitudes", (t, x)), (GaussianDegradation, "alpha", (t,)),
+        (GaussianDegradation, "sigma", (t,)), (GaussianDegradation, "log_snr", (t,)),
     ):  # fmt: skip
-        method = getattr(degradation, name, None)
-        if method is None:
+        if not isinstance(degradation, base):
             continue
         given = [copied(a) for a in arguments]
-        method(*given)
+        getattr(degradation, name)(*given)
         for i, (now, then) in enumerate(zip(given, arguments, strict=True)):
             require(same(now, then), f"{name}() writes into its argument {i + 1}, shape {shape}")
 

@@ -81,7 +81,7 @@ def _generator_decides(case: Case) -> None:
         if torch.allclose(ends[0][0], ends[0][1], rtol=0, atol=1e-6):
             continue  # nothing is drawn
         require(
-            not torch.allclose(*ends, rtol=0, atol=1e-6),
+            not torch.allclose(ends[0], ends[1], rtol=0, atol=1e-6),
             f"two walks from one state differ, but not when the seed does, {named(degradation)}",
         )
 
