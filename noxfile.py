@@ -73,14 +73,14 @@ def plugins(session: nox.Session) -> None:
 
 RESOLVE_ALL = """
 from pathlib import Path
-from genlab.runs.assembly import resolve
-from genlab.runs.series import BUDGETS, members
+from genlab.config import resolve
+from genlab.runs.series import BUDGETS, jobs_of
 
 for budget in BUDGETS:
-    found = members((), Path(), budget=budget)
+    found = jobs_of((), Path(), budget=budget)
     assert found, "no experiment came with the wheel"
-    for member in found:
-        resolve(member.tables)
+    for job in found:
+        resolve(job.tables)
 """
 
 

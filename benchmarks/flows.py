@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 import genlab
-from genlab.protocols import DataSpec
+from genlab import DataSpec
 
 COUPLINGS, WIDTH, BATCH, MANY = 8, 128, 512, 10_000
 

@@ -20,10 +20,8 @@ import torch
 from torch import Tensor
 
 import genlab
-from genlab.config import TrainingConfig
-from genlab.generation.walk import Bounded, walk
-from genlab.protocols import DataSpec, Examples
-from genlab.training import DiffusionObjective, Trainer
+from genlab import DataSpec, Examples
+from genlab.training import StepLog, Training, settings_of
 
 SPEC = DataSpec((1, 28, 28), "image")
 BATCH = 128
@@ -33,7 +31,7 @@ def made() -> tuple[genlab.Restorer, Examples]:
     """Build the network of `genlab run --dataset mnist`, and images of its size."""
     torch.manual_seed(0)
     backbone = genlab.build("backbone", "unet", SPEC).to(memory_format=torch.channels_last)
-    restorer = genlab.Restorer(backbone, genlab.build("degradation", "gaussian"), "v")
+    restorer = genlab.Restorer(backbone, genlab.build("degradation", "gaussian"))
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (4096, *SPEC.shape), generator=generator, dtype=torch.uint8)
     return restorer, Examples(images)
@@ -73,21 +71,19 @@ def genlab_training(
     restorer: genlab.Restorer, examples: Examples, steps: int
 ) -> Callable[[], None]:
     """Return `steps` steps of genlab's own loop, logging and all."""
-    config = TrainingConfig(steps=10**9, batch=BATCH, precision="fp32")
-    trainer = Trainer(
-        restorer.backbone, DiffusionObjective(restorer, "l2"), examples, config,
-        seed=0, device=torch.device("cpu"),
-    )  # fmt: skip
+    settings = settings_of({"steps": 10**9, "batch": BATCH, "precision": "fp32"})
+    training = Training(genlab.Denoising(restorer), examples, settings)
+    log, records = StepLog(training), iter(training)
 
     def run() -> None:
-        object.__setattr__(trainer.budget, "total", trainer.step + steps)
-        trainer.run(log=lambda record: None, save=lambda: None)
+        for _ in range(steps):
+            log(next(records))
 
     return run
 
 
 def bare_sampling(restorer: genlab.Restorer, x: Tensor, steps: int) -> Callable[[], None]:
-    """Return the bare calls of the network that a walk of `steps` steps makes."""
+    """Return the bare calls of the network that a trajectory of `steps` steps makes."""
 
     def run() -> None:
         with torch.no_grad():
@@ -98,13 +94,12 @@ def bare_sampling(restorer: genlab.Restorer, x: Tensor, steps: int) -> Callable[
 
 
 def genlab_sampling(restorer: genlab.Restorer, x: Tensor, steps: int) -> Callable[[], None]:
-    """Return a walk of genlab's DDIM."""
+    """Return a trajectory of genlab's DDIM."""
     sampler = genlab.build("sampler", "ddim")
 
     def run() -> None:
         generator = torch.Generator().manual_seed(0)
-        bounded = Bounded(restorer, restorer.degradation, 1.0)
-        for _ in walk(bounded, sampler, x, None, steps, generator=generator):
+        for _ in genlab.trajectory(restorer, sampler, x, steps=steps, generator=generator):
             pass
 
     return run

@@ -79,10 +79,7 @@ def restore(
     if found.x_0 is not None:
         records = quality(found, found.x_0, opened.data, seed=seed)
         write_text(folder / "restoration.json", json.dumps(records, indent=2))
-        if as_json:
-            typer.echo(json.dumps(records))
-        else:
-            _print(records, found)
+        _print(records, found, as_json=as_json)
 
 
 def _operator(name: str | None, settings: list[str] | None) -> Degradation | None:
@@ -117,7 +114,10 @@ def _write_images(images: list[Path], found: Restoration, folder: Path) -> None:
     typer.echo(file)
 
 
-def _print(records: list[dict[str, Any]], found: Restoration) -> None:
+def _print(records: list[dict[str, Any]], found: Restoration, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(records))
+        return
     from rich.console import Console
     from rich.table import Table
 

@@ -118,7 +118,10 @@ class Model(abc.ABC):
         return x.clamp(-1, 1) if self.spec.bounded else x
 
 
-WITHOUT_CLASSES = "the model was trained without classes; genlab run --set training.conditional=true trains with them"
+WITHOUT_CLASSES = (
+    "the model was trained without classes; "
+    "genlab run --set training.conditional=true trains with them"
+)
 
 
 class DiffusionModel(Model):
