@@ -16,6 +16,10 @@ from genlab import Examples, RequestError
 
 NAMES = ["moons", "circles", "swiss-roll", "pinwheel", "8-gaussians", "25-gaussians"]
 MODES = {"8-gaussians": 8, "25-gaussians": 25}
+ONES = (1.0,) * 7
+SPREAD = (
+    r"covariances\.7: a spread is a positive standard deviation, a pair .* or a 2 x 2 covariance"
+)
 
 
 def points(name: str, **params: Any) -> Any:
@@ -32,7 +36,7 @@ def within(sample: Tensor, truth: float, errors: float = 5.0) -> bool:
     return abs(float(sample.mean()) - truth) < errors * error
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=15)
 @given(name=st.sampled_from(NAMES), seed=st.integers(0, 2**31 - 1), data=st.data())
 def test_points_are_standardised(name: str, seed: int, data: st.DataObject) -> None:
     drawn_params: dict[str, Any] = {}
@@ -74,40 +78,14 @@ def test_moments_of_the_roll_are_its_integrals() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_spec_is_that_of_the_points(name: str, generator: torch.Generator) -> None:
-    made = points(name)
-    drawn = made.draw(500, generator=generator)
-    assert made.spec.shape == (2,)
-    assert made.spec.kind == "vector"
-    assert len(made.spec.names) == made.spec.classes
-    assert values(drawn).dtype == torch.float32
-    assert values(drawn).shape == (500, 2)
-    if made.spec.classes:
-        assert drawn.y.dtype == torch.int64
-        assert drawn.y.unique().tolist() == list(range(made.spec.classes))
-    else:
-        assert drawn.y is None
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_seed_gives_the_same_points(name: str) -> None:
-    made = points(name)
-    first, again, other = (
-        made.draw(100, generator=torch.Generator().manual_seed(seed)) for seed in (3, 3, 4)
-    )
-    assert torch.equal(first.x, again.x)
-    assert not torch.equal(first.x, other.x)
-    assert first.y is None or torch.equal(first.y, again.y)
-
-
-@pytest.mark.parametrize("name", NAMES)
 def test_splits_have_their_sizes_and_share_no_point(name: str) -> None:
     made = points(name, train=300, test=200)
     train, test = made.load("train"), made.load("test")
     assert (len(train), len(test)) == (300, 200)
     assert torch.cdist(values(train).double(), values(test).double()).min() > 0
-    assert torch.equal(made.load("train").x, train.x)
     assert not torch.equal(points(name, train=300, seed=1).load("train").x, train.x)
+    with pytest.raises(RequestError, match=r"unknown split 'val'.* test, train"):
+        made.load("val")
 
 
 def test_splits_are_independent() -> None:
@@ -119,19 +97,12 @@ def test_splits_are_independent() -> None:
     assert within((train.y == test.y).double(), 1 / 8)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_global_randomness_is_left_alone(name: str) -> None:
-    before = torch.get_rng_state()
-    points(name, train=10).load("train")
-    assert torch.equal(torch.get_rng_state(), before)
-
-
 def test_thin_roll_fills_the_figure(generator: torch.Generator) -> None:
     x = values(points("swiss-roll").draw(5000, generator=generator))
     assert 1.5 < float(x.abs().amax()) < 2.4
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(name=st.sampled_from(sorted(MODES)), data=st.data())
 def test_weights_are_the_proportions(name: str, data: st.DataObject) -> None:
     n, modes = 20_000, MODES[name]
@@ -188,54 +159,34 @@ def test_modes_lie_where_the_paper_puts_them() -> None:
     [
         ("8-gaussians", {"weights": (1.0,) * 7}, "weights has 7 entries; it takes 8"),
         ("25-gaussians", {"weights": (1.0,) * 8}, "weights has 8 entries; it takes 25"),
-        ("8-gaussians", {"weights": (-1.0,) + (1.0,) * 7}, "holds -1.0; a weight is finite"),
-        ("8-gaussians", {"weights": (math.nan,) + (1.0,) * 7}, "holds nan"),
         ("8-gaussians", {"weights": (0.0,) * 8}, "weights are all 0"),
+        ("8-gaussians", {"weights": (*ONES, -1.0)}, r"weights\.7: .* greater than or equal to 0"),
+        ("8-gaussians", {"weights": (*ONES, math.nan)}, r"weights\.7: .* a finite number"),
         ("8-gaussians", {"covariances": (1.0,)}, "covariances has 1 entries; it takes 8"),
-        ("8-gaussians", {"covariances": (0.0,) * 8}, "finite and positive"),
+        ("8-gaussians", {"covariances": (*ONES, 0.0)}, SPREAD),
+        ("8-gaussians", {"covariances": (*ONES, math.inf)}, SPREAD),
+        ("8-gaussians", {"covariances": (*ONES, (1.0, -2.0))}, SPREAD),
+        ("8-gaussians", {"covariances": (*ONES, (1.0, 1.0, 1.0))}, SPREAD),
+        ("8-gaussians", {"covariances": (*ONES, ((1.0, 0.0), (1.0,)))}, SPREAD),
+        ("8-gaussians", {"covariances": (*ONES, ((math.inf, 0.0), (0.0, 1.0)))}, SPREAD),
+        ("8-gaussians", {"covariances": (*ONES, ((1.0, 0.2), (0.3, 1.0)))}, "is symmetric"),
         (
             "8-gaussians",
-            {"covariances": (1.0,) * 7 + ((1.0, -2.0),)},
-            r"covariances\[7\].*positive",
+            {"covariances": (*ONES, ((1.0, 2.0), (2.0, 1.0)))},
+            r"covariances\.7: .* positive definite \(its eigenvalues are -1, 3\)",
         ),
-        (
-            "8-gaussians",
-            {"covariances": (((1.0, 2.0), (2.0, 1.0)),) * 8},
-            r"covariances\[0\].*positive definite \(its eigenvalues are -1, 3\)",
-        ),
-        ("8-gaussians", {"covariances": (((1.0, 0.2), (0.3, 1.0)),) * 8}, "symmetric"),
-        ("8-gaussians", {"covariances": (((math.inf, 0.0), (0.0, 1.0)),) * 8}, "finite"),
-        ("8-gaussians", {"covariances": ((1.0, 1.0, 1.0),) * 8}, "covariances"),
-        ("8-gaussians", {"sigma": 0.0}, "sigma"),
         ("8-gaussians", {"radius": -1.0}, "radius"),
         ("25-gaussians", {"step": 0.0}, "step"),
         ("moons", {"noise": 0.0}, "noise"),
-        ("moons", {"train": 0}, "train"),
         ("moons", {"nois": 0.1}, "noise"),
-        ("moons", {"seed": 2**70}, "seed is 1180591620717411303424; .* from 0 to 2147483647"),
-        ("25-gaussians", {"seed": -1}, "seed is -1"),
+        ("moons", {"seed": 2**70}, "seed: .* less than 2147483648"),
+        ("25-gaussians", {"seed": -1}, "seed: .* greater than or equal to 0"),
         ("circles", {"factor": 1.0}, "factor"),
-        ("circles", {"factor": 0.0}, "factor"),
-        ("swiss-roll", {"noise": -1.0}, "noise"),
         ("swiss-roll", {"test": 0}, "test"),
-        ("pinwheel", {"arms": 0}, "arms"),
         ("pinwheel", {"rate": -0.1}, "rate"),
     ],
 )
 def test_wrong_parameters_are_refused(name: str, params: dict[str, Any], message: str) -> None:
-    with pytest.raises(RequestError, match=message):
+    with pytest.raises(RequestError, match=message) as refusal:
         points(name, **params)
-
-
-def test_ragged_covariances_are_refused_in_python_too() -> None:
-    from genlab_plugins.datasets.gaussians_8 import EightGaussians
-
-    ragged: Any = (((1.0, 0.0), (1.0,)),) * 8
-    with pytest.raises(RequestError, match="a 2 x 2 covariance matrix"):
-        EightGaussians(covariances=ragged)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_split_that_does_not_exist_is_refused(name: str) -> None:
-    with pytest.raises(RequestError, match=r"unknown split 'val'.* test, train"):
-        points(name).load("val")
+    assert "\n" not in str(refusal.value)
