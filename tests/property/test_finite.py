@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,23 +13,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from genlab import DataSpec, RequestError, Restorer, registry
-from genlab.errors import BrokenComponentError
-from genlab.generation.walk import Bounded, walk
+from genlab import (
+    DataSpec,
+    Degradation,
+    DiagonalDegradation,
+    Kind,
+    RequestError,
+    Restorer,
+    registry,
+    trajectory,
+)
 from genlab.testing.check import seeded
 
 EDGES = (0.0, 2.0**-149, 1e-38, 1e-6, 0.5, 1 - 2.0**-24, 1.0)
 """Times in float32: the second is the smallest above 0, the last but one the largest below 1."""
 
-STARTS = (1e-38, 1e-6, 0.5, 1 - 2.0**-24, 1.0)
-"""Where a walk may start; below, a third of the way is no number any more."""
+STARTS = (1e-38, 0.5, 1.0)
+"""Where a trajectory may start; below, a third of the way is no number any more."""
 
 LEVELS = (-1.0, 0.0, 1.0)
 """Constant images."""
 
-SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
+SHAPES: dict[Kind, tuple[tuple[int, ...], ...]] = {
     "image": ((1, 1, 1), (3, 1, 1), (1, 1, 5), (1, 8, 8), (2, 5, 7)),
     "vector": ((1,), (4,)),
+    "series": ((1, 1), (2, 5)),
+    "volume": ((1, 1, 1, 1), (2, 2, 3, 2)),
 }
 
 VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
@@ -45,62 +55,31 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 """Parameters that make a backbone quick."""
 
-ARITHMETIC = ("fp32", "bf16")
 
-quick = settings(deadline=None, max_examples=20)
-
-
-def loaded(role: str) -> Iterator[tuple[str, Any]]:
-    """Give the components of a role that can be imported."""
-    for name in registry(role).names():
-        try:
-            yield name, registry(role).get(name)
-        except BrokenComponentError:  # the contract tests report it
-            continue
+def built_in(role: str) -> dict[str, Any]:
+    """Return genlab's own components of a role."""
+    entries = registry(role).entries()
+    return {entry.name: entry.load() for entry in entries if entry.package == "genlab"}
 
 
-DEGRADATIONS: dict[str, Any] = {
-    name + "".join(f",{key}={value}" for key, value in params.items()): component(**params)
-    for name, component in loaded("degradation")
+DEGRADATIONS: list[Degradation] = [
+    component(**params)
+    for name, component in built_in("degradation").items()
     for params in ({}, *VARIANTS.get(name, ()))
-}
-SAMPLERS: dict[str, Any] = {name: component() for name, component in loaded("sampler")}
-BACKBONES: dict[str, Any] = dict(loaded("backbone"))
+]
+SAMPLERS = [component() for component in built_in("sampler").values()]
+BACKBONES = built_in("backbone")
+
+each_degradation = pytest.mark.parametrize("degradation", DEGRADATIONS, ids=repr)
 
 
-def in_both(found: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
-    """Give every case in float32 and under bf16 autocast."""
-    return ((*case, arithmetic) for case in found for arithmetic in ARITHMETIC)
+def arithmetics() -> Iterator[AbstractContextManager[Any]]:
+    """Give float32, and bf16 autocast."""
+    yield nullcontext()
+    yield torch.autocast("cpu", torch.bfloat16)
 
 
-def each_degradation() -> Iterator[tuple[str, ...]]:
-    return ((name,) for name in DEGRADATIONS)
-
-
-def fitting_restorers() -> Iterator[tuple[str, str, str]]:
-    for name, degradation in DEGRADATIONS.items():
-        for prediction in ("x0", "eps", "v") if degradation.tags.gaussian else ("x0",):
-            for backbone in BACKBONES:
-                yield name, backbone, prediction
-
-
-def fitting_walks() -> Iterator[tuple[str, str]]:
-    for name, degradation in DEGRADATIONS.items():
-        for sampler, built in SAMPLERS.items():
-            if all(getattr(degradation.tags, tag) for tag in built.tags.needs):
-                yield name, sampler
-
-
-def cases(found: Iterable[tuple[str, ...]]) -> list[Any]:
-    """Return one parameter per case."""
-    return [pytest.param(*case, id="-".join(case)) for case in found]
-
-
-def computing(arithmetic: str) -> AbstractContextManager[Any]:
-    return torch.autocast("cpu", torch.bfloat16) if arithmetic == "bf16" else nullcontext()
-
-
-def shapes_of(degradation: Any) -> list[tuple[int, ...]]:
+def shapes_of(degradation: Degradation) -> list[tuple[int, ...]]:
     return [shape for kind in sorted(degradation.tags.data) for shape in SHAPES[kind]]
 
 
@@ -125,97 +104,124 @@ def restorer_of(backbone: str, degradation: Any, prediction: Any, spec: DataSpec
         with torch.no_grad():
             for p in network.parameters():
                 p.add_(0.05 * torch.randn(p.shape))
-    return Restorer(network, degradation, prediction).eval()
+    return Restorer(network, degradation, prediction=prediction).eval()
 
 
-@pytest.mark.parametrize(("name", "arithmetic"), cases(in_both(each_degradation())))
-def test_degrade_at_the_edges_of_time(name: str, arithmetic: str) -> None:
-    degradation, t = DEGRADATIONS[name], torch.tensor(EDGES)
+@each_degradation
+def test_degrade_at_the_edges_of_time(degradation: Degradation) -> None:
+    t = torch.tensor(EDGES)
     for shape in shapes_of(degradation):
         for level in LEVELS:
             x_0 = constants(level, shape)
             for part in one_by_one(len(t)):
                 case = f"x_0 = {level} of shape {shape}, t = {t[part].tolist()}"
-                with computing(arithmetic):
-                    z = degradation.draw(x_0[part], generator=seeded(0))
-                    x_t = degradation.degrade(x_0[part], t[part], z)
-                require_finite(x_t, case)
-                assert x_t.dtype == x_0.dtype, case
+                for computing in arithmetics():
+                    with computing:
+                        z = degradation.draw(x_0[part], generator=seeded(0))
+                        x_t = degradation.degrade(x_0[part], t[part], z)
+                    require_finite(x_t, case)
+                    assert x_t.dtype == x_0.dtype, case
 
 
-@pytest.mark.parametrize(("name", "arithmetic"), cases(in_both(each_degradation())))
-def test_what_is_left_at_the_end(name: str, arithmetic: str) -> None:
-    degradation = DEGRADATIONS[name]
+@each_degradation
+def test_what_is_left_at_the_end(degradation: Degradation) -> None:
     for shape in shapes_of(degradation):
         x_0 = torch.cat([constants(level, shape, (1.0,)) for level in LEVELS])
-        with computing(arithmetic):
-            z = degradation.draw(x_0, generator=seeded(0))
-            c = degradation.summarize(degradation.degrade(x_0, torch.ones(len(x_0)), z))
-            x_1 = degradation.expand(c, shape, generator=seeded(0))
-        require_finite(c, f"c of shape {shape}")
-        require_finite(x_1, f"x_1 of shape {shape}")
+        for computing in arithmetics():
+            with computing:
+                z = degradation.draw(x_0, generator=seeded(0))
+                c = degradation.summarize(degradation.degrade(x_0, torch.ones(len(x_0)), z))
+                x_1 = degradation.expand(c, shape, generator=seeded(0))
+            require_finite(c, f"c of shape {shape}")
+            require_finite(x_1, f"x_1 of shape {shape}")
 
 
-@pytest.mark.parametrize(("name", "arithmetic"), cases(in_both(each_degradation())))
-@quick
+@each_degradation
+@settings(max_examples=20)
 @given(
     st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)),
     st.floats(-1, 1, width=32),
     st.lists(st.floats(0, 1, width=32) | st.sampled_from(EDGES), min_size=1, max_size=4),
+    st.booleans(),
 )
 def test_degrade_anywhere(
-    name: str, arithmetic: str, shape: tuple[int, ...], level: float, times: list[float]
+    degradation: Degradation, shape: tuple[int, ...], level: float, times: list[float], bf16: bool
 ) -> None:
-    degradation = DEGRADATIONS[name]
-    if "image" not in degradation.tags.data:
-        shape = shape[:1]
     x_0 = constants(level, shape, tuple(times))
-    with computing(arithmetic):
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         z = degradation.draw(x_0, generator=seeded(0))
         require_finite(degradation.degrade(x_0, torch.tensor(times), z), "x_t")
 
 
-@pytest.mark.parametrize(
-    ("name", "backbone", "prediction", "arithmetic"),
-    cases(in_both(fitting_restorers())),
-)
-@torch.no_grad()
-def test_restore_at_the_edges_of_time(
-    name: str, backbone: str, prediction: str, arithmetic: str
-) -> None:
-    degradation, t = DEGRADATIONS[name], torch.tensor(EDGES)
-    for shape in ((1, 1, 1), (2, 5, 7)):
-        try:
-            restorer = restorer_of(backbone, degradation, prediction, DataSpec(shape, "image"))
-        except RequestError:
-            continue  # too small for the backbone, or nothing left at t = 1 for eps
-        for level in LEVELS:
-            x_0 = constants(level, shape)
-            z = degradation.draw(x_0, generator=seeded(0))
-            x_t = degradation.degrade(x_0, t, z)
-            for part in one_by_one(len(t)):
-                with computing(arithmetic):
+def require_finite_estimates(restorer: Restorer, degradation: Degradation, shape: Any) -> None:
+    t = torch.tensor(EDGES)
+    for level in LEVELS:
+        x_0 = constants(level, shape)
+        x_t = degradation.degrade(x_0, t, degradation.draw(x_0, generator=seeded(0)))
+        for part in (slice(None), slice(1), slice(1, 2), slice(-1, None)):
+            for computing in arithmetics():
+                with computing:
                     estimate = restorer(x_t[part], t[part])
                 require_finite(estimate, f"x_0 = {level} of shape {shape}, t = {t[part].tolist()}")
 
 
-@pytest.mark.parametrize(("name", "sampler", "arithmetic"), cases(in_both(fitting_walks())))
-def test_walk_from_a_degraded_constant(name: str, sampler: str, arithmetic: str) -> None:
-    degradation, shape = DEGRADATIONS[name], (1, 4, 5)
-    prediction = "v" if degradation.tags.gaussian else "x0"
-    restorer = restorer_of("mlp", degradation, prediction, DataSpec(shape, "image"))
+@each_degradation
+@torch.no_grad()
+def test_estimates_at_the_edges_of_time(degradation: Degradation) -> None:
+    """Whatever the network predicts."""
+    diagonal = isinstance(degradation, DiagonalDegradation)
+    for prediction in ("x0", "eps", "v", "edm") if diagonal else ("x0",):
+        for shape in ((1, 1, 1), (2, 5, 7)):
+            try:
+                restorer = restorer_of("mlp", degradation, prediction, DataSpec(shape, "image"))
+            except RequestError:
+                assert prediction == "eps"  # nothing is left at t = 1
+                continue
+            require_finite_estimates(restorer, degradation, shape)
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+@torch.no_grad()
+def test_backbones_at_the_edges_of_time(backbone: str) -> None:
+    for kind in sorted(BACKBONES[backbone].tags.data):
+        for degradation in (d for d in DEGRADATIONS[:2] if kind in d.tags.data):
+            for shape in SHAPES[kind]:
+                try:
+                    restorer = restorer_of(backbone, degradation, None, DataSpec(shape, kind))
+                except RequestError:
+                    continue  # too small for the backbone
+                require_finite_estimates(restorer, degradation, shape)
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """A restorer whose estimates stay in the range of pixels."""
+
+    restorer: Restorer
+    degradation: Degradation
+
+    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
+        return self.restorer(x_t, t).clamp(-1, 1)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=repr)
+def test_trajectories_from_a_degraded_constant(sampler: Any) -> None:
+    shape = (1, 4, 5)
     x_0 = torch.cat([constants(level, shape, (1.0,)) for level in LEVELS])
-    z = degradation.draw(x_0, generator=seeded(0))
-    for start in STARTS:
-        x_t = degradation.degrade(x_0, torch.full((len(x_0),), start), z)
-        for part in one_by_one(len(x_0)) if start == 1 else [slice(None)]:
-            draw = None if z is None else z[part]
-            with computing(arithmetic):
-                steps = walk(
-                    Bounded(restorer, degradation, 1.0), SAMPLERS[sampler], x_t[part], draw, 3,
-                    generator=seeded(1), start=start,
-                )  # fmt: skip
+    for degradation in (d for d in DEGRADATIONS if isinstance(d, sampler.requires)):
+        restorer = restorer_of("mlp", degradation, None, DataSpec(shape, "image"))
+        z = degradation.draw(x_0, generator=seeded(0))
+        for start in STARTS:
+            x_t = degradation.degrade(x_0, torch.full((len(x_0),), start), z)
+            for computing in arithmetics():
+                with computing:
+                    steps = list(
+                        trajectory(
+                            Bounded(restorer, degradation), sampler, x_t,
+                            z=z, steps=3, start=start, generator=seeded(1),
+                        )
+                    )  # fmt: skip
                 for step in steps:
-                    case = f"start {start}, x_0 = {x_0[part, 0, 0, 0].tolist()}, t = {step.t}"
+                    case = f"{degradation!r}, start {start}, t = {step.t}"
                     require_finite(step.x_t, f"x_t, {case}")
-                    require_finite(step.x_0, f"the estimate, {case}")
+                    require_finite(step.estimate, f"the estimate, {case}")

@@ -16,12 +16,11 @@ from genlab.testing.check import example_data, seeded
 
 Gaussian = registry("degradation").get("gaussian")
 
-quick = settings(deadline=None, max_examples=40)
+quick = settings(max_examples=30)
 times = st.floats(0, 1, width=32)
 shapes = st.one_of(
     st.tuples(st.integers(1, 6)), st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9))
 )
-dtypes = st.sampled_from([torch.float32, torch.float64])
 
 
 @st.composite
@@ -86,14 +85,6 @@ def test_the_papers_settings_end_where_the_papers_say() -> None:
 
 
 @quick
-@given(gaussians(), shapes, dtypes, st.integers(0, 999))
-def test_identity_at_zero(degradation: Any, shape: Any, dtype: torch.dtype, seed: int) -> None:
-    x_0 = example_data(shape, 3, dtype=dtype, seed=seed)
-    z = degradation.draw(x_0, generator=seeded(seed))
-    assert torch.equal(degradation.degrade(x_0, torch.zeros(3, dtype=dtype), z), x_0)
-
-
-@quick
 @given(gaussians(), times, times)
 def test_no_two_times_give_the_same(degradation: Any, a: float, b: float) -> None:
     """In float64, for s - t >= 1e-4, as long as there is a millionth of the data left.
@@ -136,29 +127,3 @@ def test_a_step_adds_the_variance_of_the_chain(degradation: Any, a: float, b: fl
     added = 1 - step**2  # variance of the noise between t and s in a variance-preserving chain
     assert float(added) >= 0
     torch.testing.assert_close(step**2 * sigma_t**2 + added, sigma_s**2, rtol=0, atol=1e-13)
-
-
-@quick
-@given(gaussians(), shapes, st.integers(0, 999), times, st.floats(-3, 3))
-def test_linear_in_the_data(
-    degradation: Any, shape: Any, seed: int, time: float, factor: float
-) -> None:
-    x, y = (example_data(shape, 2, dtype=torch.float64, seed=seed + i) for i in (0, 1))
-    t = torch.full((2,), time, dtype=torch.float64)
-    z = torch.zeros_like(x)
-    mixed = degradation.degrade(x + factor * y, t, z)
-    apart = degradation.degrade(x, t, z) + factor * degradation.degrade(y, t, z)
-    torch.testing.assert_close(mixed, apart, rtol=0, atol=1e-13)
-
-
-@quick
-@given(
-    gaussians(), shapes, dtypes, st.permutations(range(4)), st.lists(times, min_size=4, max_size=4)
-)
-def test_order_of_the_batch(
-    degradation: Any, shape: Any, dtype: torch.dtype, order: list[int], at: list[float]
-) -> None:
-    x_0, t = example_data(shape, 4, dtype=dtype), torch.tensor(at, dtype=dtype)
-    z = degradation.draw(x_0, generator=seeded(0))
-    x_t = degradation.degrade(x_0, t, z)
-    assert torch.equal(degradation.degrade(x_0[order], t[order], z[order]), x_t[order])

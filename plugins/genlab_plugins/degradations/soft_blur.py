@@ -39,7 +39,7 @@ class SoftBlur(NoiseInCosines):
         noise: PositiveFloat = 0.3,
         sigma_max: PositiveFloat | None = None,
         ratio: Annotated[float, Field(gt=1)] = 12.0,
-        cutoff: Annotated[float, Field(gt=0, lt=1)] = 0.01,
+        cutoff: Annotated[float, Field(gt=0, le=0.05)] = 0.01,
     ) -> None:
         self.blur = Blur(sigma_max=sigma_max, ratio=ratio, cutoff=cutoff)
         self.most = noise

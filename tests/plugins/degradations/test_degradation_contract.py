@@ -26,9 +26,8 @@ from genlab_plugins.degradations.mix import Mix
 from genlab_plugins.degradations.pixelate import Pixelate
 from genlab_plugins.degradations.soft_blur import SoftBlur
 
-USUAL: list[Degradation] = [
-    registry("degradation").get(n)() for n in registry("degradation").names()
-]
+BUILT_IN = {e.name: e for e in registry("degradation").entries() if e.package == "genlab"}
+USUAL: list[Degradation] = [entry.load()() for entry in BUILT_IN.values()]
 UNUSUAL: list[Degradation] = [
     Gaussian(schedule="sigmoid"),
     Gaussian(schedule="edm", sigma_min=0.01, sigma_max=20.0, rho=4.0),
@@ -68,9 +67,8 @@ def test_contract(degradation: Degradation) -> None:
 
 
 def test_advice() -> None:
-    names = registry("degradation").names()
-    given = {name: astuple(registry("degradation").get(name)().advice()) for name in names}
-    assert {name: given.get(name) for name in ADVICE} == ADVICE
+    given = {name: astuple(entry.load()().advice()) for name, entry in BUILT_IN.items()}
+    assert given == ADVICE
 
 
 @pytest.mark.parametrize("degradation", USUAL + UNUSUAL, ids=repr)

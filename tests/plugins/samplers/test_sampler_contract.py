@@ -23,7 +23,7 @@ from genlab_plugins.samplers.naive import Naive
 from genlab_plugins.samplers.restart import Restart
 
 CHURN: dict[str, Any] = {"s_churn": 10.0, "s_tmin": 0.05, "s_tmax": 50.0, "s_noise": 1.003}
-USUAL: list[Sampler] = [registry("sampler").get(name)() for name in registry("sampler").names()]
+USUAL: list[Sampler] = [e.load()() for e in registry("sampler").entries() if e.package == "genlab"]
 UNUSUAL: list[Sampler] = [
     Naive(grid="quadratic"),
     Cold(grid="karras"),
