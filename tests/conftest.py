@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
@@ -12,10 +13,21 @@ import pytest
 import torch
 
 import genlab
+from genlab.cli import main
 
-hypothesis.settings.register_profile("genlab", deadline=None)  # time tells how busy a machine is
+hypothesis.settings.register_profile(
+    "genlab",
+    deadline=None,  # time tells how busy a machine is
+    derandomize=bool(os.environ.get("CI")),  # the same examples for everyone who looks at a failure
+)
 hypothesis.settings.load_profile("genlab")
 torch.set_num_threads(1)  # small networks; and several workers share the cores
+
+DIGITS = {
+    "backbone": {"name": "unet", "channels": [8, 8]}, "optimiser": {"lr": 1e-2},
+    "training": {"batch": 64, "ema": 0.9}, "sampling": {"count": 120, "steps": 5},
+}  # fmt: skip
+"""A small run on the digits."""
 
 
 @pytest.fixture
@@ -34,21 +46,67 @@ def data_root() -> Path:
 
 @pytest.fixture(scope="session")
 def digits_run(tmp_path_factory: pytest.TempPathFactory) -> genlab.Run:
-    """A short Gaussian run on the digits."""
-    out = tmp_path_factory.mktemp("runs") / "digits"
-    return genlab.run(
-        steps=60, out=out, set={"sampling": {"count": 120, "steps": 5}, "training": {"batch": 64}}
-    )
+    """A short Gaussian run on the digits, without their classes, with all that a run leaves."""
+    return genlab.run(steps=60, out=tmp_path_factory.mktemp("runs") / "digits", set=DIGITS)
 
 
 @pytest.fixture(scope="session")
 def blur_run(tmp_path_factory: pytest.TempPathFactory) -> genlab.Run:
-    """A short blur run on the digits."""
-    out = tmp_path_factory.mktemp("runs") / "blur"
+    """A short blur run on the digits and their classes, with a mixture as prior."""
+    changes = {"training.conditional": True}
     return genlab.run(
-        degradation="blur", steps=60, out=out,
-        set={"sampling": {"count": 120, "steps": 5}, "training": {"batch": 64}},
+        degradation="blur", prior={"name": "gmm", "components": 20}, steps=60, figures=["samples"],
+        out=tmp_path_factory.mktemp("runs") / "blur", set=DIGITS | changes,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def circles_run(tmp_path_factory: pytest.TempPathFactory) -> genlab.Run:
+    """A Gaussian run on two circles, one per class, which a small network learns in a moment."""
+    return genlab.run(
+        dataset="circles", backbone={"name": "mlp", "width": 64, "depth": 2}, figures=["samples"],
+        optimiser={"lr": 3e-3}, steps=600, seed=1, out=tmp_path_factory.mktemp("runs") / "circles",
+        set={"sampling": {"count": 400, "steps": 10}, "training": {"batch": 256, "conditional": True}},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def moons_flow(tmp_path_factory: pytest.TempPathFactory) -> genlab.Run:
+    """A flow of the moons that knows their classes."""
+    return genlab.run(
+        density={"name": "realnvp", "couplings": 4, "width": 32}, dataset="moons", classify=True,
+        optimiser={"lr": 1e-2}, steps=400, out=tmp_path_factory.mktemp("runs") / "moons",
+        set={"sampling.count": 500, "training.batch": 256},
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended, and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Give a command line to genlab, in this process."""
+
+    def give(*arguments: str | Path) -> Said:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(list(map(str, arguments)))
+        captured = capsys.readouterr()
+        return Said(int(ended.value.code or 0), captured.out, captured.err)
+
+    return give
+
+
+@pytest.fixture(scope="session")
+def digits() -> genlab.Data:
+    """The digits, loaded once."""
+    return genlab.load("digits")
 
 
 @pytest.fixture

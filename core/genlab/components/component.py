@@ -134,7 +134,7 @@ def plain_params(component: Component) -> tuple[dict[str, Any], tuple[str, ...]]
     return written, tuple(missing)
 
 
-def same_params(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+def same_params(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> bool:
     """Say whether two sets of parameters are equal, arrays and tensors value by value."""
     return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
 
@@ -152,4 +152,6 @@ def _same(a: Any, b: Any) -> bool:
         return bool(a.shape == b.shape and (a == b).all())
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
         return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return same_params(a, b)
     return type(a) is type(b) and bool(a == b)

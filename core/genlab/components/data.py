@@ -50,9 +50,11 @@ class ArrayDataset(Dataset):
         seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         x, labels = _tensor(x, "x"), _labels(y)
+        _check_count("x", x, labels)
         if test is not None:
             x_test, y_test = test if isinstance(test, tuple) else (test, None)
             train, held = _Part(x, labels), _Part(_tensor(x_test, "test"), _labels(y_test))
+            _check_count("test", *held)
         else:
             train, held = _set_aside(x, labels, test_share, seed)
         chosen = kind or _KINDS.get(x.ndim - 1)
@@ -66,7 +68,9 @@ class ArrayDataset(Dataset):
         self._splits: dict[Split, Examples] = {
             "train": Examples(x_train, train.y), "test": Examples(x_held, held.y)
         }  # fmt: skip
-        classes = 0 if labels is None else int(labels.max()) + 1
+        classes = 1 + max(
+            (int(part.y.max()) for part in (train, held) if part.y is not None), default=-1
+        )
         shape = tuple(x_train.shape[1:])
         names = tuple(map(str, range(classes)))
         self.spec = DataSpec(shape, chosen, classes, names, levels)
@@ -160,10 +164,18 @@ def _tensor(x: Any, name: str) -> Tensor:
 def _labels(y: Any) -> Tensor | None:
     if y is None:
         return None
-    labels = torch.as_tensor(y).detach().cpu()
-    if labels.is_floating_point() or labels.ndim != 1 or int(labels.min()) < -1:
+    try:
+        labels = torch.as_tensor(y).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise RequestError(f"y are whole numbers (N,), from 0 on: {error}") from None
+    if labels.is_floating_point() or labels.ndim != 1 or bool((labels < -1).any()):
         raise RequestError("y are whole numbers (N,), from 0 on; -1 is unknown")
     return labels.long()
+
+
+def _check_count(name: str, x: Tensor, y: Tensor | None) -> None:
+    if y is not None and len(y) != len(x):
+        raise RequestError(f"{name} has {len(x)} examples and {len(y)} labels")
 
 
 def _set_aside(x: Tensor, y: Tensor | None, share: float, seed: int) -> tuple[_Part, _Part]:
@@ -177,9 +189,6 @@ def _set_aside(x: Tensor, y: Tensor | None, share: float, seed: int) -> tuple[_P
 
 
 def _check(train: _Part, test: _Part) -> None:
-    for name, part in (("x", train), ("test", test)):
-        if part.y is not None and len(part.y) != len(part.x):
-            raise RequestError(f"{name} has {len(part.x)} examples and {len(part.y)} labels")
     if (train.y is None) != (test.y is None):
         raise RequestError("either both splits have labels, or none has")
     if train.x.shape[1:] != test.x.shape[1:]:
@@ -187,6 +196,8 @@ def _check(train: _Part, test: _Part) -> None:
             f"examples have the shape {tuple(train.x.shape[1:])}, and those for testing "
             f"{tuple(test.x.shape[1:])}"
         )
+    if (train.x.dtype == torch.uint8) != (test.x.dtype == torch.uint8):
+        raise RequestError("either both splits are uint8, or none is")
 
 
 def _scaled(x: Tensor, other: Tensor, kind: Kind) -> tuple[Tensor, Tensor, str]:

@@ -256,7 +256,7 @@ class Dataset(Component):
     def _html_parts(self) -> tuple[str, ...]:
         spec = self.spec
         size = " × ".join(map(str, spec.shape))
-        about = f"{spec.kind}s of shape {size}"
+        about = f"{spec.kind.removesuffix('s')}s of shape {size}"
         if spec.classes:
             about += f"; {spec.classes} classes"
             about += f": {textwrap.shorten(', '.join(spec.names), 100)}" if spec.names else ""

@@ -188,7 +188,8 @@ def literal(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, set | frozenset):
-        return f"[{', '.join(sorted(map(literal, value)))}]"
+        inside = f"[{', '.join(sorted(map(literal, value)))}]"
+        return f"{type(value).__name__}({inside})"
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{literal(k)}: {literal(v)}' for k, v in value.items())}}}"
     return repr(value)
