@@ -67,6 +67,7 @@ from .evaluation import nearest as nearest
 from .files import cache_folder as cache_folder
 from .files import write_bytes as write_bytes
 from .report.figure import Figure as Figure
+from .report.figure import Results as Results
 from .runs import Run as Run
 from .training import AdamW as AdamW
 from .training import Denoising as Denoising

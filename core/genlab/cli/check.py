@@ -21,13 +21,15 @@ __all__ = ["check"]
 
 PASSED, FAILED, EXPECTED = "passed", "failed", "expected failure"
 
+_BUILT_FOR = ("backbone", "density", "objective")  # roles that are built for data, or for a model
+
 
 def check(
     role: Role,
     name: Name,
     settings: Settings = None,
     dataset: Annotated[
-        str | None, typer.Option(help="What a metric is checked on; digits or moons if left out.")
+        str | None, typer.Option(help="What a metric is checked on; small images and points if left out.")
     ] = None,
     data: Data = None,
     expect: Annotated[
@@ -61,22 +63,20 @@ def _checks(
     from genlab.components.parameters import parameters
     from genlab.components.registry import build
     from genlab.errors import RequestError
-    from genlab.testing import checks_of, dataset_checks
-    from genlab.testing.metric import metric_checks
+    from genlab.testing import checks_of, dataset_checks, metric_checks
 
     if dataset is not None and entry.role != "metric":
-        raise RequestError(f"--dataset is for metrics: leave it away for a {entry.role}")
+        raise RequestError(f"--dataset is for metrics: leave it away for the role {entry.role}")
     component: Any = entry.load()
     given = list(settings or ())
     if data is not None and any(p.name == "path" for p in parameters(component)):
         given.append(f"path={data}")
     params = build_parameters(entry.role, component, given)
-    if entry.role in ("backbone", "density"):
+    if entry.role in _BUILT_FOR:
         return list(checks_of(partial(component, **params)))
     instance = component(**params)
-    if entry.role == "metric":
-        name = dataset or ("digits" if "image" in instance.tags.data else "moons")
-        return list(metric_checks(instance, build("dataset", name)))
+    if dataset is not None:
+        return list(metric_checks(instance, build("dataset", dataset)))
     if entry.role == "dataset":
         instance.load("train", data)
         return list(dataset_checks(instance, data))

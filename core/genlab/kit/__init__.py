@@ -1,4 +1,4 @@
-"""The plugin kit: a complete distribution with one working component, from templates.
+"""The plugin kit: a complete distribution with one working component or command, from templates.
 
 What is written is the author's from then on: it depends on genlab's public names alone, and nothing in
 it has to be generated a second time.

@@ -21,10 +21,10 @@ __all__ = ["create_package"]
 
 
 def create_package(role: str, name: str, parent: Path) -> Path:
-    """Write a complete distribution with one working component.
+    """Write a complete distribution with one working component, or command.
 
     Args:
-        role: The role of the component.
+        role: The role of the component, or ``"command"``.
         name: Its name, in lower case with hyphens.
         parent: The folder to make the package in; it is made if it is missing.
 
@@ -39,7 +39,7 @@ def create_package(role: str, name: str, parent: Path) -> Path:
     if folder.exists() or folder.is_symlink():
         raise RequestError(f"{folder} exists already: choose another name, or another --out")
     files = rendered(names)
-    _check_class(names, files[Path("src", names.package, f"{names.role}.py")])
+    _check_name(names, files[Path("src", names.package, f"{names.role}.py")])
     try:
         with _draft_folder(folder) as draft:
             for path, text in files.items():
@@ -84,8 +84,8 @@ def rendered(names: Names) -> Mapping[Path, str]:
     }
 
 
-def _check_class(names: Names, module: str) -> None:
-    """Refuse a class that would hide a name its own module imports, such as ``Tensor``."""
+def _check_name(names: Names, module: str) -> None:
+    """Refuse a class or function that would hide a name its own module imports, such as ``Tensor``."""
     imported = {
         alias.asname or alias.name
         for node in ast.walk(ast.parse(module))
@@ -94,8 +94,8 @@ def _check_class(names: Names, module: str) -> None:
     }
     if names.component in imported:
         raise RequestError(
-            f"{names.name!r} becomes the class {names.component!r}, which its own module needs from "
-            f"elsewhere: choose another name"
+            f"{names.name!r} becomes the {names.kind} {names.component!r}, which its own module needs "
+            f"from elsewhere: choose another name"
         )
 
 

@@ -30,14 +30,19 @@ def test_contract(check: Check) -> None:
 
 
 def test_genlab_finds_it_by_name() -> None:
-    """The entry point is in place, and parameters are checked."""
-    assert isinstance(genlab.build("degradation", "swirl", turns=2.0), Swirl)
+    """The entry point is in place, and parameters are checked whenever the class is called."""
+    assert genlab.build("degradation", "swirl", turns=2.0) == Swirl(turns=2.0)
     with pytest.raises(genlab.RequestError, match="turns"):
-        genlab.build("degradation", "swirl", turns=-1.0)
+        Swirl(turns=-1.0)
 
 
 class Alone(Swirl):
-    """A swirl that turns, and grinds nothing."""
+    """A swirl that turns, and grinds nothing.
+
+    Args:
+        turns: Full turns of the very centre at t = 1.
+        rings: Rings whose means it claims to leave, and nothing else.
+    """
 
     def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Turn each image to its own time."""
