@@ -47,7 +47,7 @@ def test_without_a_file_it_lands_where_metrics_look(cache: Path, digits: genlab.
         (["moons"], "images with labels"),
         (["diggits"], "digits"),
         (["digits", "--device", "quantum"], "there are auto"),
-        (["image-folder"], "--data"),
+        (["image-folder"], "dataset.path"),
         (["mnist", "--data", "nowhere"], "nowhere"),
     ],
 )

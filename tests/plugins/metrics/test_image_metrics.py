@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 
 import genlab
@@ -47,6 +48,16 @@ def test_numbers_say_in_what_they_were_measured_and_where_samples_are_few(
     }
     assert [name for name, record in found.items() if "warning" in record] == ["frechet"]
     assert "takes 2,048" in found["frechet"]["warning"]
+
+
+def test_the_confidence_of_each_sample_has_the_mean_that_is_scored(digits: genlab.Data) -> None:
+    metric = genlab.build("metric", "classifier-confidence")
+    classifier = metric.fit(digits.train, digits.spec, seed=0)
+    x = digits.test.first(100)[0]
+    each = metric.score_each(classifier, x)
+    assert each.shape == (100,)
+    assert float(each.mean()) == pytest.approx(metric.score(classifier, x, x)["confidence"])
+    assert isinstance(metric, genlab.ScoresEach)
 
 
 def test_one_class_alone_shows(digits: genlab.Data) -> None:
