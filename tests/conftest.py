@@ -55,7 +55,7 @@ def blur_run(tmp_path_factory: pytest.TempPathFactory) -> genlab.Run:
     """A short blur run on the digits and their classes, with a mixture as prior."""
     changes = {"training.conditional": True}
     return genlab.run(
-        degradation="blur", prior={"name": "gmm", "components": 20}, steps=60, figures=["samples"],
+        degradation="blur", prior={"name": "gmm", "components": 4}, steps=60, figures=["samples"],
         out=tmp_path_factory.mktemp("runs") / "blur", set=DIGITS | changes,
     )  # fmt: skip
 
@@ -64,9 +64,11 @@ def blur_run(tmp_path_factory: pytest.TempPathFactory) -> genlab.Run:
 def circles_run(tmp_path_factory: pytest.TempPathFactory) -> genlab.Run:
     """A Gaussian run on two circles, one per class, which a small network learns in a moment."""
     return genlab.run(
-        dataset="circles", backbone={"name": "mlp", "width": 64, "depth": 2}, figures=["samples"],
-        optimiser={"lr": 3e-3}, steps=600, seed=1, out=tmp_path_factory.mktemp("runs") / "circles",
-        set={"sampling": {"count": 400, "steps": 10}, "training": {"batch": 256, "conditional": True}},
+        dataset={"name": "circles", "train": 4000, "test": 2000},
+        backbone={"name": "mlp", "width": 64, "depth": 2}, figures=["samples"],
+        optimiser={"lr": 3e-3}, steps=500, seed=1, out=tmp_path_factory.mktemp("runs") / "circles",
+        set={"sampling": {"count": 400, "steps": 10},
+             "training": {"batch": 256, "conditional": True, "ema": 0.95}},
     )  # fmt: skip
 
 
@@ -74,9 +76,10 @@ def circles_run(tmp_path_factory: pytest.TempPathFactory) -> genlab.Run:
 def moons_flow(tmp_path_factory: pytest.TempPathFactory) -> genlab.Run:
     """A flow of the moons that knows their classes."""
     return genlab.run(
-        density={"name": "realnvp", "couplings": 4, "width": 32}, dataset="moons", classify=True,
-        optimiser={"lr": 1e-2}, steps=400, out=tmp_path_factory.mktemp("runs") / "moons",
-        set={"sampling.count": 500, "training.batch": 256},
+        density={"name": "realnvp", "couplings": 4, "width": 32}, classify=True,
+        dataset={"name": "moons", "train": 4000, "test": 2000}, optimiser={"lr": 1e-2}, steps=300,
+        out=tmp_path_factory.mktemp("runs") / "moons",
+        set={"sampling.count": 500, "training.batch": 256, "training.ema": 0.95},
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import os
 import sys
@@ -29,6 +30,7 @@ from genlab.cli import (
     show,
     sweep,
 )
+from genlab.components.registry import Entry
 from genlab.errors import GenlabError, RequestError
 
 __all__ = ["app", "main"]
@@ -49,18 +51,37 @@ class _Group(TyperGroup):
         return [*own, *(point.name for point in _points() if point.name not in own)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command; one of another package is imported now."""
+        """Return a command; one of another package only by its name and summary, for the help."""
         own = super().get_command(ctx, cmd_name)
-        if own is not None:
-            return own
-        for point in _points():
-            if point.name == cmd_name:
-                return _loaded(point)
-        return None
+        point = next((point for point in _points() if point.name == cmd_name), None)
+        return own if own or not point else click.Command(point.name, help=_summary(point))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is to be carried out; one of another package is imported now."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if super().get_command(ctx, name or "") is None:
+            command = next((_loaded(point) for point in _points() if point.name == name), command)
+        return name, command, rest
 
 
 def _points() -> list[importlib.metadata.EntryPoint]:
     return sorted(importlib.metadata.entry_points(group=_COMMANDS), key=lambda point: point.name)
+
+
+def _summary(point: importlib.metadata.EntryPoint) -> str:
+    """Return the first line of a function's docstring, read from its source without importing it."""
+    package, version = (point.dist.name, point.dist.version) if point.dist else ("unknown", "")
+    entry = Entry("command", point.name, point.value, package, version)
+    try:
+        tree = ast.parse(entry.source.read_text("utf-8")) if entry.source else ast.Module([], [])
+    except (OSError, ValueError, SyntaxError):
+        tree = ast.Module([], [])
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == point.attr:
+            return ast.get_docstring(node) or ""
+    return f"A command of the package {package}."
 
 
 def _loaded(point: importlib.metadata.EntryPoint) -> click.Command:

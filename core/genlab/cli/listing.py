@@ -19,7 +19,7 @@ def listing(
 ) -> None:
     """List the components that are installed, and the experiments."""
     from genlab.components.registry import ROLES, registry
-    from genlab.config.experiments import experiment_names
+    from genlab.experiments import experiment_names
 
     everything = role is None
     rows: list[dict[str, Any]] = []

@@ -8,7 +8,6 @@ from genlab.config.assemble import (
     require_metrics_fit,
 )
 from genlab.config.chosen import Chosen, Objects, choose, made, version_of
-from genlab.config.experiments import experiment_names, read_experiment
 from genlab.config.request import SETTINGS, Request
 from genlab.config.resolve import Resolution, defaults, resolve, with_path
 from genlab.config.resolved import (
@@ -40,13 +39,11 @@ __all__ = [
     "assemble",
     "choose",
     "defaults",
-    "experiment_names",
     "made",
     "merge",
     "nested",
     "parse_assignments",
     "pick_device",
-    "read_experiment",
     "refuse_sampler",
     "require_metrics_fit",
     "resolve",

@@ -17,7 +17,7 @@ from genlab.components.component import Component, plain_params
 from genlab.components.data import as_dataset
 from genlab.components.parameters import check_parameters, parameters, plain
 from genlab.components.registry import build, registry, role_class
-from genlab.config.tables import SLOTS
+from genlab.config.tables import SLOTS, holds_examples
 from genlab.errors import RequestError
 
 __all__ = ["Chosen", "Objects", "choose", "class_of", "made", "version_of", "with_defaults"]
@@ -82,7 +82,7 @@ def choose(slot: str, given: Any) -> tuple[Chosen, Any]:
     Raises:
         RequestError: It fits no such place.
     """
-    if isinstance(given, Mapping) and not (slot == "dataset" and "train" in given):
+    if isinstance(given, Mapping) and not (slot == "dataset" and holds_examples(given)):
         return Chosen.of_table(slot, given), None
     role = SLOTS.get(slot, slot)
     if slot == "dataset":

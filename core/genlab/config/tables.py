@@ -6,10 +6,11 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from genlab.components.data import as_dataset
 from genlab.errors import RequestError
 from genlab.training.settings import UNITS
 
-__all__ = ["SLOTS", "merge", "merge_training", "nested", "parse_assignments"]
+__all__ = ["SLOTS", "holds_examples", "merge", "merge_training", "nested", "parse_assignments"]
 
 SLOTS: Mapping[str, str] = {
     "dataset": "dataset",
@@ -94,7 +95,14 @@ def merge_training(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str
     return {**base, **over}
 
 
+def holds_examples(value: Any) -> bool:
+    """Say whether ``{"train": ..., "test": ...}`` holds data, and is no table of a component's parameters."""
+    return isinstance(value, Mapping) and not isinstance(value.get("train", 0), int)
+
+
 def _as_table(key: str, value: Any) -> Any:
+    if key == "dataset" and holds_examples(value):
+        return as_dataset(value)
     return {"name": value} if key in SLOTS and isinstance(value, str) else value
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from genlab.components.engine import Job, Outcome
-from genlab.config import experiment_names, merge, nested, read_experiment
+from genlab.config import merge, nested
 from genlab.errors import GenlabError, RequestError, unknown
 from genlab.evaluation.comparison import Compared, compared
+from genlab.experiments import experiment_names, read_experiment
 from genlab.report.comparison import write_comparison
 from genlab.runs.folder import RunFolder
 from genlab.runs.run import Run

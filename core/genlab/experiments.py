@@ -42,4 +42,4 @@ def _folder() -> Path:
     inside = Path(str(resources.files("genlab"))) / "experiments"
     if inside.is_dir():
         return inside
-    return Path(__file__).resolve().parents[3] / "experiments"  # an editable installation
+    return Path(__file__).resolve().parents[2] / "experiments"  # an editable installation
