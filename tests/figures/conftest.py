@@ -24,7 +24,7 @@ class IdealNetwork(nn.Module):
 
     def __init__(self, data: genlab.Data, degradation: genlab.GaussianDegradation) -> None:
         super().__init__()
-        x, y = data.train.first(300)
+        x, y = data.train.first(200)
         self.x, self.y, self.degradation = x, y, degradation
 
     def forward(self, x_t: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
@@ -146,7 +146,7 @@ def model_of(data: genlab.Data, kind: str, conditional: bool) -> Model:
     network = IdealNetwork(data, degradation)
     restorer = genlab.Restorer(network, degradation, prediction="x0")
     sampler, prior = genlab.build("sampler", "ddim"), Prior(degradation, data.spec, None)
-    return DiffusionModel(data.spec, restorer, prior, sampler, steps=20, conditional=conditional)
+    return DiffusionModel(data.spec, restorer, prior, sampler, steps=10, conditional=conditional)
 
 
 HISTORY = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure as Drawing
+from PIL import Image
 from torch import Tensor
 
 import genlab
@@ -18,12 +20,15 @@ from genlab.errors import RequestError
 from genlab.report import gallery
 from genlab.report.figures.best_and_worst import BestAndWorst
 from genlab.report.figures.calibration import Calibration
+from genlab.report.figures.classification import Classification
 from genlab.report.figures.files import figure_bytes
 from genlab.report.figures.forward import Forward
 from genlab.report.figures.images import to_uint8
 from genlab.report.figures.interpolation import Interpolation
 from genlab.report.figures.progressive import Progressive
+from genlab.report.figures.quality import Quality
 from genlab.report.figures.samples import Samples
+from genlab.report.figures.steps import Steps
 from genlab.report.figures.trajectory import Trajectory, mean_step
 
 ORDER = [
@@ -45,7 +50,14 @@ SMALL: Mapping[str, dict[str, Any]] = {
 
 
 def small() -> dict[str, genlab.Figure]:
-    return {name: genlab.build("figure", name, **SMALL.get(name, {})) for name in ORDER}
+    components = genlab.registry("figure")
+    return {name: components.get(name)(**SMALL.get(name, {})) for name in ORDER}
+
+
+def white_edges(png: bytes) -> bool:
+    with Image.open(io.BytesIO(png)) as image:
+        pixels = np.asarray(image.convert("L"))
+    return all((edge > 250).all() for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
 
 
 def reasons(run: Any) -> dict[str, str]:
@@ -86,6 +98,8 @@ def test_every_figure_that_fits_is_drawn_the_same_each_time(
     assert set(files) == (ALWAYS | fitting) & set(figures)
     assert set(reasons(run)) == set(ORDER) - ALWAYS - fitting
     assert dict(matplotlib.rcParams) == before
+    for name, made in files.items():
+        assert white_edges(made["png"]), f"something is cut off in {name}"
     for name in twice & set(files):
         assert figure_bytes(figures[name].draw(run), "png") == files[name]["png"], name
 
@@ -246,7 +260,6 @@ def test_a_foreign_figure_comes_last_and_a_broken_one_is_left_out(
     ]  # fmt: skip
     found = Registry("figure", entries)
     monkeypatch.setattr(gallery, "registry", lambda role: found)
-    monkeypatch.setattr(gallery, "build", lambda role, name: found.get(name)())
     wrong: list[str] = []
     assert list(gallery.usual_figures(warn=wrong.append)) == ["loss", "samples", "a-foreign"]
     assert len(wrong) == 1
@@ -271,6 +284,37 @@ def test_samples_of_a_class_are_drawn_in_turns(make_run: Any) -> None:
     without = make_run("digits", "flow", conditional=False)
     assert "without classes" in str(Progressive(labels=(3,)).fits(make_run("series")))
     assert "without classes" in str(Samples(labels=(3,)).fits(without))
+
+
+def test_a_number_that_was_not_measured_is_told_with_those_that_were(make_run: Any) -> None:
+    run = make_run("digits", "flow")
+    assert Quality(numbers=("kernel",)).fits(run) == (
+        "the numbers of the evaluations are: frechet, prdc/density"
+    )
+    assert len(Quality(numbers=("frechet",)).draw(run).axes) == 1
+    assert Steps(numbers=("kernel",)).fits(run) is None
+    (ax,) = Steps(numbers=("kernel",)).draw(run).axes
+    assert ax.get_title() == "kernel"
+    assert "several counts" in str(Steps(numbers=("prdc",)).fits(run))
+
+
+def test_a_figure_that_is_drawn_all_the_same_says_what_is_missing(make_run: Any) -> None:
+    with pytest.raises(RequestError, match="the model is a density, which degrades nothing"):
+        Forward().draw(make_run("digits", "flow"))
+    with pytest.raises(RequestError, match="the model is no density of the data"):
+        Calibration().draw(make_run("digits"))
+    without = make_run("digits", "flow", conditional=False)
+    without.data = without.data.__class__(
+        without.spec, without.data.train, genlab.Examples(without.data.test.x), without.data.dataset
+    )
+    with pytest.raises(RequestError, match="the test split has no labels"):
+        Calibration().draw(without)
+    with pytest.raises(RequestError, match="no classes"):
+        Classification().draw(make_run("moons", "flow", conditional=False))
+    moons = make_run("moons")
+    moons.model.restorer.degradation = Blurred()
+    with pytest.raises(RequestError, match="no GaussianDegradation"):
+        mean_step(moons.model, torch.zeros(1, 2), 0.5, 0.4)
 
 
 def test_columns_and_rows_are_those_that_are_asked_for(make_run: Any) -> None:
@@ -357,7 +401,7 @@ def test_the_trajectory_reads_forward_reverse_and_drift(make_run: Any) -> None:
     assert np.abs(axes[0, 0].collections[0].get_offsets() - x_0.numpy()).mean() < 0.8
     assert len(axes[1, 1].collections[0].get_offsets()) == 30
     assert len(axes[2, 0].collections[0].U) == 25
-    assert figure.get_supxlabel() == "drift of one of 20 steps"
+    assert figure.get_supxlabel() == "drift of one of 10 steps"
     assert "undefined at t = 0" in Trajectory(times=(0,), n=3).draw(run).get_supxlabel()
 
 

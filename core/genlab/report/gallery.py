@@ -31,8 +31,7 @@ _FIRST = (
 
 def figure_names() -> list[str]:
     """Return the names of all registered figures, without importing any: genlab's own first, then others."""
-    names = registry("figure").names()
-    return [*(n for n in _FIRST if n in names), *(n for n in names if n not in _FIRST)]
+    return _in_order(registry("figure").names())
 
 
 def usual_figures(*, warn: Warn = warnings.warn) -> dict[str, Figure]:
@@ -41,10 +40,11 @@ def usual_figures(*, warn: Warn = warnings.warn) -> dict[str, Figure]:
     Args:
         warn: Is told of a figure that cannot be built; it is left out.
     """
+    components = registry("figure")
     figures: dict[str, Figure] = {}
-    for name in figure_names():
+    for name in _in_order(components.names()):
         try:
-            figures[name] = build("figure", name)
+            figures[name] = components.get(name)()
         except Exception as error:
             warn(f"the figure {name!r} is left out: {_worded(error)}")
     return figures
@@ -144,6 +144,10 @@ def figure_files(
             warn(_not_drawn(name, error))
             continue
         yield name, files
+
+
+def _in_order(names: list[str]) -> list[str]:
+    return [*(n for n in _FIRST if n in names), *(n for n in names if n not in _FIRST)]
 
 
 def _reason(figure: Figure, run: Results) -> str | None:

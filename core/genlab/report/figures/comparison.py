@@ -90,7 +90,7 @@ def _lines(samples: Named, columns: int) -> Drawing:
 def _clouds(samples: Named) -> Drawing:
     clouds = [points_of(x) for _, x in samples]
     limits = limits_of(*clouds)
-    figure = Drawing(figsize=(2.0 * len(clouds) + 0.3, 2.2))
+    figure = Drawing(figsize=(2.0 * len(clouds) + 0.3, 2.4))
     axes = figure.subplots(1, len(clouds), sharey=True, squeeze=False)[0]
     for ax, cloud, (name, _) in zip(axes, clouds, samples, strict=True):
         scatter(ax, cloud, limits, colour=BLUE, area=1.5)
