@@ -14,6 +14,7 @@ from genlab.testing.dataset import check_dataset, dataset_checks
 from genlab.testing.degradation import check_degradation, degradation_checks
 from genlab.testing.density import check_density, density_checks
 from genlab.testing.engine import check_engine, engine_checks
+from genlab.testing.figure import check_figure, figure_checks
 from genlab.testing.metric import check_metric, metric_checks
 from genlab.testing.objective import check_objective, objective_checks
 from genlab.testing.optimiser import check_optimiser, optimiser_checks
@@ -34,6 +35,7 @@ __all__ = [
     "check_degradation",
     "check_density",
     "check_engine",
+    "check_figure",
     "check_metric",
     "check_objective",
     "check_optimiser",
@@ -46,6 +48,7 @@ __all__ = [
     "density_checks",
     "engine_checks",
     "failures",
+    "figure_checks",
     "metric_checks",
     "objective_checks",
     "optimiser_checks",

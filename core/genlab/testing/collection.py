@@ -19,12 +19,14 @@ from genlab.components.optimiser import Optimiser
 from genlab.components.sampler import Sampler
 from genlab.components.tracker import Tracker
 from genlab.errors import unknown
+from genlab.report.figure import Figure
 from genlab.testing.backbone import backbone_checks
 from genlab.testing.check import Check
 from genlab.testing.dataset import dataset_checks
 from genlab.testing.degradation import degradation_checks
 from genlab.testing.density import density_checks
 from genlab.testing.engine import engine_checks
+from genlab.testing.figure import figure_checks
 from genlab.testing.metric import metric_checks
 from genlab.testing.objective import objective_checks, small_things
 from genlab.testing.optimiser import optimiser_checks
@@ -115,6 +117,7 @@ _OF_OBJECTS: tuple[tuple[type[Any], Callable[[Any], Iterator[Check]]], ...] = (
     (Optimiser, optimiser_checks),
     (Tracker, tracker_checks),
     (Engine, engine_checks),
+    (Figure, figure_checks),
 )
 _OF_BUILDERS: tuple[tuple[type[Any], Callable[[Any], Iterator[Check]]], ...] = (
     (Backbone, backbone_checks),

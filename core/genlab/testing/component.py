@@ -65,11 +65,11 @@ class _Case:
         built: Component = self.build(**{**self.params, **changes})
         return built
 
-    def allowed(self, name: str, values: list[Any]) -> Iterator[Any]:
-        """Yield those of the values that the parameter accepts, as the constructor would see them."""
+    def allowed(self, name: str, values: list[Any]) -> Iterator[tuple[Any, Any]]:
+        """Yield those of the values that the parameter accepts, and how the constructor would see them."""
         for value in values:
             try:
-                yield check_parameters(self.cls, {**self.params, name: value})[name]
+                yield value, check_parameters(self.cls, {**self.params, name: value})[name]
             except RequestError:
                 continue
 
@@ -89,7 +89,8 @@ def _parameters_survive_a_file(case: _Case) -> None:
         )
     case.rebuild(**again)
     for p in case.parameters:
-        for value in case.allowed(p.name, _examples(p.annotation)):
+        for given, value in case.allowed(p.name, _examples(p.annotation)):
+            require(value is not None or given is None, f"{p.name} = {given!r} is taken for None")
             _require_survives(case, p, value)
 
 
@@ -171,7 +172,7 @@ def _equal_by_parameters(case: _Case) -> None:
     require(twin == case.component, f"two of {twin!r} are not equal")
     require(hash(twin) == hash(case.component), f"two of {twin!r} have two hashes")
     for p in case.parameters:
-        for value in case.allowed(p.name, _harmless(p.annotation)):
+        for _, value in case.allowed(p.name, _harmless(p.annotation)):
             if same_params({p.name: value}, {p.name: case.params[p.name]}):
                 continue
             try:

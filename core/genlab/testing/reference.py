@@ -162,5 +162,5 @@ def _cosines(like: Tensor) -> Tensor:
     k, i = torch.meshgrid(
         *[torch.arange(n, device=like.device, dtype=like.dtype)] * 2, indexing="ij"
     )
-    size = torch.where(k == 0, 1 / n, 2 / n).sqrt()
+    size = ((1 + (k > 0).to(k.dtype)) / n).sqrt()
     return size * (math.pi * k * (i + 0.5) / n).cos()
