@@ -17,8 +17,7 @@ from typing import Any
 from PIL import Image
 
 import genlab
-from genlab.config import BUDGET_UNITS, RunConfig
-from genlab.runs.assembly import resolve
+from genlab.config import Resolved, resolve
 from genlab.runs.series import experiment_tables
 
 RESULTS = Path(__file__).parent / "results"
@@ -108,35 +107,37 @@ def index(results: Path) -> str:
     return _INDEX.format(runs="\n".join(lines))
 
 
-def command(config: RunConfig) -> str:
+def command(config: Resolved) -> str:
     """Return the command that makes a run like this one: what it is, and what is not usual about it."""
+    tables: dict[str, Any] = {}
     if config.experiment:
-        parts, tables = [config.experiment], experiment_tables(config.experiment)
-        tables.pop("sweep", None)
+        parts = [config.experiment]
+        tables = {k: v for k, v in experiment_tables(config.experiment).items() if k != "sweep"}
     else:
-        parts, tables = [], {}
-        for role in ("degradation", "backbone", "density", "dataset"):
-            if (component := getattr(config, role)) is not None:
-                parts.append(f"--{role} {component.name}")
-                tables[role] = component.flat()
-    usual, _ = resolve(tables)
+        parts, made_of = [], dict(config.components())
+        for place in ("degradation", "backbone", "density", "dataset"):
+            if place in made_of:
+                parts.append(f"--{place} {made_of[place].name}")
+                tables[place] = made_of[place].flat()
+    usual = resolve(tables).config
     given = [*parts, *_unusual(config, usual), f"--seed {config.seed}"]
     return " ".join(["genlab run", *given, "--data DIR"])
 
 
-def _unusual(config: RunConfig, usual: RunConfig) -> Iterator[str]:
-    """Yield the options by which a run differs from what is usual: budget, sampler, loss and jitter."""
-    training = config.training
-    for unit in BUDGET_UNITS:
-        given = getattr(training, unit)
-        if given is not None and given != getattr(usual.training, unit):
-            yield f"--{unit} {given:g}"
-    if config.sampler and usual.sampler and config.sampler.name != usual.sampler.name:
-        yield f"--sampler {config.sampler.name}"
-    if training.loss != usual.training.loss:
-        yield f"--set training.loss={training.loss}"
-    if (training.jitter or 0.0) != (usual.training.jitter or 0.0):
-        yield f"--set training.jitter={training.jitter or 0:g}"
+def _unusual(config: Resolved, usual: Resolved) -> Iterator[str]:
+    """Yield the options by which a run differs from what is usual: budget, sampler and how it is trained."""
+    if config.learned and usual.learned:
+        budget = config.learned.settings.budget
+        if budget != usual.learned.settings.budget:
+            yield f"--{budget.unit} {budget.total:g}"
+    tables, others = config.flat(), usual.flat()
+    for place in ("sampler", "objective", "optimiser", "restorer"):
+        table, other = tables.get(place, {}), others.get(place, {})
+        if table.get("name") != other.get("name"):
+            yield f"--{place} {table['name']}"
+        elif place != "sampler":
+            changed = {key: value for key, value in table.items() if value != other.get(key)}
+            yield from (f"--set {place}.{key}={value}" for key, value in changed.items())
 
 
 def shrink(source: Path, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""Add runs to the comparison of degradations: a row for each walk, and samples of the best.
+"""Add runs to the comparison of degradations: a row for each sampler, and samples of the best.
 
 python report/rows.py RUN [RUN ...]
 """
@@ -8,13 +8,15 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import genlab
 from collect import command, origin
-from genlab.config import parameters
-from genlab.figures.images import png_bytes, tile
+from genlab.components.parameters import parameters
+from genlab.config import Diffusion
+from genlab.report.figures.images import png_bytes, tile
 
 COMPARISON = Path(__file__).parent / "results" / "degradations-compared"
 _SHOWN = 60
@@ -53,17 +55,17 @@ def add(run: genlab.Run, folder: Path) -> None:
 
 
 def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
-    """Yield a row for every walk of a run whose Fréchet distance was measured, its own walk first."""
-    training, degradation = run.config.training, run.config.degradation
-    records = run.metrics["metrics"]
-    assert degradation is not None  # what is compared are degradations
+    """Yield a row for every sampler of a run whose Fréchet distance was measured, the run's own first."""
+    method, records = run.config.method, run.records
+    if not isinstance(method, Diffusion):
+        return  # what is compared are degradations
+    degradation = method.degradation
     usual = {
         p.name: p.default for p in parameters(genlab.registry("degradation").get(degradation.name))
     }
-    made = command(run.config.model_copy(update={"experiment": None}))
+    made = command(replace(run.config, experiment=""))
     changed = {key: value for key, value in degradation.params.items() if value != usual[key]}
-    assert run.config.sampler is not None  # and walked back
-    own = (run.config.sampler.name, run.metrics["sampling_steps"])
+    own = (method.sampler.name, run.metrics["sampling_steps"])
     seen = set()
     for record in records:
         if record["name"] != "frechet" or record["n"] < _ENOUGH:
@@ -82,9 +84,9 @@ def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
         yield {
             "degradation": degradation.name,
             "parameters of the degradation": changed,
-            "loss": training.loss,
-            "prediction": training.prediction,
-            "jitter": training.jitter or 0.0,
+            "loss": method.learned.objective.params.get("loss"),
+            "prediction": method.restorer.prediction,
+            "jitter": method.restorer.jitter,
             "sampler": sampler,
             "sampling_steps": steps,
             "frechet": round(record["value"], 3),

@@ -63,7 +63,7 @@ class Compared:
         degradation: Name of the degradation.
         usual: Whether nothing was set but the degradation.
         sampler: Name of the sampler.
-        steps: Steps of the walk.
+        steps: Steps of the trajectory.
         seeds: How many seeds there are.
         numbers: The columns.
         extremes: The smallest and the largest Fréchet distance of the seeds.
@@ -141,7 +141,7 @@ class Results:
 
         Args:
             source: Name of a result.
-            keys: The way to the entry.
+            keys: The keys that lead to the entry.
             digits: Digits after the point of a number.
             per: What a number is divided by.
 
@@ -296,10 +296,10 @@ class Results:
 
 
 def _decided(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the records that are meant: the run's own walk before others, and its largest N.
+    """Return the records that are meant: the run's own sampler before others, and its largest N.
 
     Raises:
-        ResultError: Records of several walks, methods or losses are left.
+        ResultError: Records of several samplers, methods or losses are left.
     """
     own = [r for r in records if "name" in r and not r.get("sampler")]
     records = own or records

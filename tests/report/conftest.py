@@ -45,7 +45,7 @@ def _modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def row(degradation: str, seed: int, frechet: float, loss: str = "l1") -> dict[str, Any]:
-    said = " --set training.loss=l1" if (degradation, loss) == ("noisy", "l1") else ""
+    said = " --set objective.loss=l1" if (degradation, loss) == ("noisy", "l1") else ""
     return {
         "degradation": degradation, "loss": loss, "sampler": "cold", "sampling_steps": 20,
         "frechet": frechet, "confidence": 0.9, "smallest class": 0.1, "largest class": 0.1,

@@ -31,13 +31,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as `genlab reproduce` leaves it: a run, two series, and one that was stopped."""
     folder = tmp_path_factory.mktemp("laptop")
     tiny = {"sampling": {"count": 8, "steps": 2}, "training": {"batch": 32}}
-    genlab.run(dataset="moons", steps=2, set=tiny, out=folder / "points")
+    genlab.run(dataset="moons", steps=2, set=tiny, out=folder / "points", figures=["samples"])
     for name, degradation, seed in (
         ("compared/blur", "blur", 0), ("compared/fade", "pixelate", 0), ("again/blur-1", "blur", 1),
     ):  # fmt: skip
         genlab.run(
             degradation=degradation, backbone={"name": "unet", "channels": [8]}, prior="normal",
-            steps=2, seed=seed, set=tiny, out=folder / name,
+            steps=2, seed=seed, set=tiny, out=folder / name, metrics=["sliced-wasserstein"], draw=False,
         )  # fmt: skip
     (folder / "compared" / "ink").mkdir()
     (folder / "compared" / "ink" / "run.toml").touch()
@@ -103,10 +103,10 @@ def test_without_runs_the_results_stay(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_what_is_asked_names_experiments() -> None:
     """A name in gather.toml that no experiment has would be left out in silence."""
-    from genlab.runs.series import members
+    from genlab.runs.series import jobs_of
 
     asked = tomllib.loads((REPORT / "gather.toml").read_text("utf-8"))
-    known = {str(member.path) for member in members([], Path())}
+    known = {str(job.path) for job in jobs_of([], Path())}
     named = {name for more in asked["more"] for name in more["runs"]}
     assert {str(Path(name).parent) for name in known} >= {*asked["rows"], *asked["rows"].values()}
     named |= {f"{series}/{name}" for series, names in asked["shown"].items() for name in names}

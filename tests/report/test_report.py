@@ -104,18 +104,26 @@ def test_what_is_missing_is_an_error_but_in_a_draft(asked: str, said: str, folde
     ("asked", "options"),
     [
         ({}, ""),
-        ({"training": {"loss": "l1", "jitter": 0.04}}, ""),
-        ({"training": {"loss": "l2"}}, " --set training.loss=l2"),
-        ({"training": {"steps": 7, "jitter": 0.0}}, " --steps 7 --set training.jitter=0"),
+        ({"objective": {"loss": "l1"}, "restorer": {"jitter": 0.04}}, ""),
+        ({"objective": {"loss": "l2"}}, " --set objective.loss=l2"),
+        (
+            {"objective": {"weight": "min-snr"}, "degradation": "gaussian"},
+            " --set objective.weight=min-snr",
+        ),
+        (
+            {"training": {"steps": 7}, "restorer": {"jitter": 0.0}},
+            " --steps 7 --set restorer.jitter=0.0",
+        ),
+        ({"optimiser": "muon"}, " --optimiser muon"),
         ({"sampler": "cold", "seed": 3}, " --sampler cold"),
     ],
 )
 def test_a_command_says_what_is_unusual(asked: dict[str, Any], options: str) -> None:
     from collect import command
-    from genlab.runs.assembly import resolve
+    from genlab.config import resolve
 
-    config, _ = resolve({"degradation": "blur", **asked})
-    made = "genlab run --degradation blur --backbone unet --dataset digits"
+    config = resolve({"degradation": "blur", **asked}).config
+    made = f"genlab run --degradation {asked.get('degradation', 'blur')} --backbone unet --dataset digits"
     assert command(config) == f"{made}{options} --seed {asked.get('seed', 0)} --data DIR"
 
 
@@ -180,11 +188,11 @@ def test_references_can_be_found() -> None:
 
 def test_commands_of_the_report_are_there() -> None:
     """Figures that captions name are figures that genlab draws."""
-    from genlab.runs.gallery import _FIGURES
+    from genlab import registry
 
     drawn = re.findall(r'drawn\("([\w-]+)"\)', TEMPLATE.read_text("utf-8"))
     assert drawn
-    assert set(drawn) <= set(_FIGURES)
+    assert set(drawn) <= set(registry("figure").names())
     assert (ROOT / "experiments" / "ddpm-mnist-b.toml").is_file()
 
 
