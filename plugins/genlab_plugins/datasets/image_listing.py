@@ -71,8 +71,6 @@ class Listing:
         try:
             with self.stream(name) as file:
                 yield file
-        except RequestError:
-            raise
         except _DAMAGED as error:
             no_image = isinstance(error, UnidentifiedImageError)
             reason = "it is no image" if no_image else str(error) or type(error).__name__

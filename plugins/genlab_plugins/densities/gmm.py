@@ -116,7 +116,7 @@ class GMM(FittedDensity):
         )  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a good fit needs no convergence
-            return mixture.fit(u)
+            return mixture.fit(u if len(u) > 1 else u.repeat(2, 0))  # it takes no single example
 
 
 def _factors(mixture: GaussianMixture) -> Tensor:

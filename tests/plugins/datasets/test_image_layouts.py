@@ -221,6 +221,29 @@ def test_a_test_split_of_one_class_keeps_it(tmp_path: Path) -> None:
     assert build(written(tmp_path, files)).load("test").y.tolist() == [1] * 4
 
 
+def test_splits_without_classes(tmp_path: Path) -> None:
+    files = pictures([f"{part}/{k}.png" for part in ("train", "test") for k in range(3)])
+    dataset = build(written(tmp_path, files))
+    assert dataset.spec.classes == 0
+    assert [examples.y for examples in load_both(dataset)] == [None, None]
+
+
+def test_one_image_is_too_few(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="has one image; at least two are needed"):
+        build(written(tmp_path, pictures(["0.png"])))
+
+
+def test_a_folder_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(folder: Path) -> None:
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    with pytest.raises(RequestError, match=r"the folder .* cannot be read: not yours"):
+        build(tmp_path)
+
+
 def test_test_and_val_need_train(tmp_path: Path) -> None:
     path = written(tmp_path / "set", pictures(many("test/a", "val/a")))
     with pytest.raises(RequestError, match="has test and val, but no train"):

@@ -315,6 +315,22 @@ def test_cifar10_downloads_when_asked_to(
     assert examples.y[:10].tolist() == first["labels"]
 
 
+def test_a_damaged_batch_of_cifar10_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = torchvision.datasets.CIFAR10
+    folder = tmp_path / source.base_folder
+    folder.mkdir()
+    files = {**cifar_batches(), "batches.meta": cifar_meta()}
+    for name, data in files.items():
+        (folder / name).write_bytes(data[:100])
+    cut = {name: hashlib.md5(data[:100]).hexdigest() for name, data in files.items()}
+    monkeypatch.setattr(source, "train_list", [["data_batch_1", cut["data_batch_1"]]])
+    monkeypatch.setattr(source, "test_list", [["test_batch", cut["test_batch"]]])
+    with pytest.raises(RequestError, match=r"'cifar10' in .* cannot be read: .* may be damaged"):
+        genlab.build("dataset", "cifar10").load("train", tmp_path)
+
+
 def test_a_download_that_fails_is_one_clear_line(
     tmp_path: Path, served: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

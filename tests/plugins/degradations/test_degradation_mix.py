@@ -45,4 +45,6 @@ def test_linear_fade() -> None:
     assert torch.equal(x_t[3], z[3])
     assert torch.equal(mix.expand(mix.summarize(x_t), (1, 4, 5), generator=seeded(0)), x_t)
     torch.testing.assert_close(mix.noise(x_t, x_0, t)[1:], z[1:])
+    torch.testing.assert_close(mix.A(x_0, t, z), x_t - t[:, None, None, None] * z)
+    assert torch.equal(mix.A_adjoint(x_0, t, z), mix.A(x_0, t, z))  # diagonal
     torch.testing.assert_close(mix.invert(x_t[:3], t[:3], z[:3]), x_0[:3])

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from genlab import RequestError
 from genlab_plugins.degradations.gaussian import Gaussian
 from genlab_plugins.degradations.schedules import EDM, Flow, Schedule, Sigmoid, cosine, linear
 
@@ -76,9 +77,11 @@ def test_edm_is_karras_grid_shifted_to_zero(low: float, high: float, rho: float)
     assert got[-1] == pytest.approx(high, rel=1e-13)
 
 
-def test_edm_refuses_an_empty_range() -> None:
-    with pytest.raises(ValueError, match=r"sigma_min = 3 is not below sigma_max = 2"):
+def test_an_empty_range_is_refused() -> None:
+    with pytest.raises(RequestError, match=r"Gaussian: sigma_min = 3 is not below sigma_max = 2"):
         Gaussian(schedule="edm", sigma_min=3.0, sigma_max=2.0)
+    with pytest.raises(RequestError, match=r"Gaussian: beta_min = 0\.1 is larger than beta_max"):
+        Gaussian(schedule="linear", beta_min=0.1)
 
 
 def test_flow_is_a_line() -> None:

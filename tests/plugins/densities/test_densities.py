@@ -87,6 +87,12 @@ def test_classes_are_modelled_each(name: str) -> None:
         [density.log_prob(x, torch.full_like(y, k)) + (y == k).float().mean().log() for k in (0, 1)]
     ).logsumexp(0)
     torch.testing.assert_close(density.log_prob(x), marginal, rtol=1e-4, atol=1e-4)
+    joint = density.joint_log_prob(x)
+    shares = torch.stack([1 - y.float().mean(), y.float().mean()])
+    torch.testing.assert_close(
+        joint.gather(1, y[:, None])[:, 0], own + shares[y].log(), rtol=1e-4, atol=1e-4
+    )
+    torch.testing.assert_close(joint.logsumexp(1), marginal, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(density.log_prob(x, torch.full_like(y, -1)), density.log_prob(x))
     asked = torch.arange(400) % 2
     drawn = density.sample(400, asked, generator=torch.Generator().manual_seed(1))
@@ -125,3 +131,14 @@ def test_examples_of_no_known_class_are_left_out(name: str) -> None:
         fits.append(density.log_prob(x))
     torch.testing.assert_close(fits[0], fits[1])
     assert torch.isfinite(fits[2]).all()
+
+
+@pytest.mark.parametrize("name", ["normal", "gmm", "empirical", "kde"])
+def test_a_class_of_one_example_and_a_class_of_none(name: str) -> None:
+    x, y = cloud(100)
+    density = genlab.build("density", name, DataSpec((3,), "vector", 4, tuple("abcd")))
+    density.fit(x, torch.where(torch.arange(100) == 7, 2, y), generator=torch.Generator())
+    drawn = density.sample(50, torch.full((50,), 2), generator=torch.Generator())
+    assert torch.cdist(drawn, x[7:8]).median() < torch.cdist(x, x[7:8]).median()
+    shares = density.joint_log_prob(x).logsumexp(0).isfinite().tolist()
+    assert shares == [True, True, True, False]
