@@ -302,6 +302,7 @@ def _points() -> dict[str, importlib.metadata.EntryPoints]:
     return {role: importlib.metadata.entry_points(group=group) for role, group in ROLES.items()}
 
 
+@cache
 def _installed(role: str) -> list[Entry]:
     entries = {}
     for point in _points()[role]:

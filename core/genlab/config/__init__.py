@@ -1,8 +1,10 @@
 """Configuration: requests, in which everything is optional, and resolved ones, in which nothing is."""
 
 from genlab.config.assemble import (
+    AllParts,
     Parts,
     assemble,
+    assemble_model,
     pick_device,
     refuse_sampler,
     require_metrics_fit,
@@ -24,6 +26,7 @@ from genlab.config.tables import SLOTS, merge, nested, parse_assignments
 __all__ = [
     "SETTINGS",
     "SLOTS",
+    "AllParts",
     "Chosen",
     "Diffusion",
     "FittedAlone",
@@ -37,6 +40,7 @@ __all__ = [
     "TrainedAlone",
     "TrainedPrior",
     "assemble",
+    "assemble_model",
     "choose",
     "defaults",
     "made",

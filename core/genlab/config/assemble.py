@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,37 +20,74 @@ from genlab.components.registry import registry
 from genlab.components.sampler import Sampler
 from genlab.config.chosen import Chosen, Objects, class_of, made
 from genlab.config.resolve import refuse_misfit
-from genlab.config.resolved import Diffusion, FittedAlone, Learned, Resolved
+from genlab.config.resolved import Diffusion, Learned, Resolved
 from genlab.diffusion.model import DensityModel, DiffusionModel, Model
 from genlab.diffusion.prior import Prior, summary_spec
 from genlab.diffusion.restorer import Restorer
 from genlab.errors import RequestError
 from genlab.evaluation.evaluate import require_metric_fits
 
-__all__ = ["Parts", "assemble", "pick_device", "refuse_sampler", "require_metrics_fit"]
+__all__ = [
+    "AllParts",
+    "Parts",
+    "assemble",
+    "assemble_model",
+    "pick_device",
+    "refuse_sampler",
+    "require_metrics_fit",
+]
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The components of a run, built and fitting together.
+    """What samples are drawn from: the components that a run needs after it was trained.
 
     Args:
-        model: What samples are drawn from, with fresh weights.
+        model: The model, with fresh weights.
         module: The module whose weights are learned or fitted.
-        objective: What a step of training minimises; None where a density is fitted at once.
         prior: The density of the degraded state, not fitted yet, or None where there is none.
-        metrics: The metrics by name.
+        trained: What an objective trains: the restorer of a diffusion, else the density.
     """
 
     model: Model
     module: nn.Module
-    objective: Objective | None
     prior: Density | None
+    trained: nn.Module
+
+
+@dataclass(frozen=True)
+class AllParts(Parts):
+    """All components of a run, built and fitting together.
+
+    Args:
+        objective: What a step of training minimises; None where a density is fitted at once.
+        metrics: The metrics by name.
+    """
+
+    objective: Objective | None
     metrics: Mapping[str, Metric]
 
 
-def assemble(config: Resolved, spec: DataSpec, objects: Objects, *, device: torch.device) -> Parts:
-    """Build the components of a resolved configuration.
+def assemble(
+    config: Resolved, spec: DataSpec, objects: Objects, *, device: torch.device
+) -> AllParts:
+    """Build all components of a resolved configuration; see :func:`assemble_model`.
+
+    Raises:
+        RequestError: Two components do not fit each other, or one does not fit the data.
+    """
+    metrics = {m.name: _metric(m, objects) for m in config.metrics}
+    with _seeded(config.seed):
+        parts = _model(config, spec, objects, device)
+        learned = config.learned
+        objective = None if learned is None else _objective(learned, parts.trained, objects)
+    return AllParts(parts.model, parts.module, parts.prior, parts.trained, objective, metrics)
+
+
+def assemble_model(
+    config: Resolved, spec: DataSpec, objects: Objects, *, device: torch.device
+) -> Parts:
+    """Build the components that samples are drawn from, and none that only the training needs.
 
     The same seed builds the same weights.
 
@@ -62,30 +100,32 @@ def assemble(config: Resolved, spec: DataSpec, objects: Objects, *, device: torc
     Raises:
         RequestError: Two components do not fit each other, or one does not fit the data.
     """
-    metrics = {m.name: _metric(m, objects) for m in config.metrics}
+    with _seeded(config.seed):
+        return _model(config, spec, objects, device)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed PyTorch's global generator, which weights are drawn from, and leave it as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        if isinstance(config.method, Diffusion):
-            return _diffusion(config, config.method, spec, objects, metrics, device)
-        density = _density("density", config.method.density, _known(config, spec), objects)
-        density.to(device)
-        objective = None
-        if not isinstance(config.method, FittedAlone):
-            objective = _objective(config.method.learned, density, objects)
-        model = DensityModel(
-            spec, density, device=device, conditional=config.run.conditional,
-            batch=config.sampling.batch,
-        )  # fmt: skip
-        return Parts(model, density, objective, None, metrics)
+        torch.manual_seed(seed)
+        yield
+
+
+def _model(config: Resolved, spec: DataSpec, objects: Objects, device: torch.device) -> Parts:
+    if isinstance(config.method, Diffusion):
+        return _diffusion(config, config.method, spec, objects, device)
+    density = _density("density", config.method.density, _known(config, spec), objects)
+    density.to(device)
+    model = DensityModel(
+        spec, density, device=device, conditional=config.run.conditional,
+        batch=config.sampling.batch,
+    )  # fmt: skip
+    return Parts(model, density, None, density)
 
 
 def _diffusion(
-    config: Resolved,
-    method: Diffusion,
-    spec: DataSpec,
-    objects: Objects,
-    metrics: Mapping[str, Metric],
-    device: torch.device,
+    config: Resolved, method: Diffusion, spec: DataSpec, objects: Objects, device: torch.device
 ) -> Parts:
     degradation: Degradation = made("degradation", method.degradation, objects)
     sampler: Sampler = made("sampler", method.sampler, objects)
@@ -112,8 +152,7 @@ def _diffusion(
         steps=config.sampling.steps or None, device=device, conditional=config.run.conditional,
         guidance=config.sampling.guidance, batch=config.sampling.batch,
     )  # fmt: skip
-    objective = _objective(method.learned, restorer, objects)
-    return Parts(model, restorer.backbone, objective, prior, metrics)
+    return Parts(model, restorer.backbone, prior, restorer)
 
 
 def _known(config: Resolved, spec: DataSpec) -> DataSpec:
@@ -139,7 +178,7 @@ def _metric(chosen: Chosen, objects: Objects) -> Metric:
     return metric
 
 
-def require_metrics_fit(parts: Parts, dataset: Dataset) -> None:
+def require_metrics_fit(parts: AllParts, dataset: Dataset) -> None:
     """Refuse metrics that do not fit the data, before any work.
 
     Raises:

@@ -7,7 +7,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from importlib import metadata
 from typing import Any
 
@@ -207,9 +207,15 @@ def version_of(slot: str, chosen: Chosen) -> str:
         entry = registry(SLOTS.get(slot, slot)).entry(chosen.name)
         return f"{entry.package} {entry.version}".strip()
     top = chosen.target.partition(".")[0].partition(":")[0]
-    for package in metadata.packages_distributions().get(top, []):
+    for package in _packages().get(top, []):
         return f"{package} {metadata.version(package)}"
     return ""
+
+
+@cache
+def _packages() -> Mapping[str, list[str]]:
+    """Return the packages that offer each module; finding out reads the list of files of every package."""
+    return metadata.packages_distributions()
 
 
 def _of_instance(role: str, given: Component) -> tuple[Chosen, Any]:

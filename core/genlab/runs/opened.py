@@ -16,7 +16,7 @@ from genlab.components.dataset import Data, Dataset, DataSpec
 from genlab.components.degradation import Degradation
 from genlab.components.density import Density
 from genlab.components.metric import Metric
-from genlab.config import Resolved, assemble, made, pick_device
+from genlab.config import Resolved, assemble_model, made, pick_device
 from genlab.diffusion import DensityModel, DiffusionModel, Model, Restorer
 from genlab.errors import RequestError
 from genlab.runs.folder import RunFolder
@@ -92,7 +92,7 @@ class OpenedRun:
     @cached_property
     def model(self) -> Model:
         """The model, with its averaged weights."""
-        parts = assemble(self.config, self.spec, self.objects, device=self.device)
+        parts = assemble_model(self.config, self.spec, self.objects, device=self.device)
         load_weights(parts, self.weights_file, self.folder.prior_file)
         return parts.model
 

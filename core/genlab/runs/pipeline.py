@@ -11,8 +11,8 @@ from genlab.components.data import loaded
 from genlab.components.dataset import Data, Examples
 from genlab.components.tracker import Hooks
 from genlab.config import (
+    AllParts,
     Objects,
-    Parts,
     Resolution,
     Resolved,
     assemble,
@@ -126,7 +126,7 @@ class Pipeline:
         write_status(self.folder.status_file, status)
 
 
-def _training(config: Resolved, objects: Objects, parts: Parts, data: Data) -> Training | None:
+def _training(config: Resolved, objects: Objects, parts: AllParts, data: Data) -> Training | None:
     """Return the training, or None where a density is fitted at once."""
     learned = config.learned
     if learned is None or parts.objective is None:

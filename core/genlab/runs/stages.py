@@ -15,7 +15,15 @@ import torch
 from genlab.components.dataset import Data
 from genlab.components.density import FittedDensity
 from genlab.components.tracker import Hooks
-from genlab.config import Diffusion, Objects, Parts, Resolved, TrainedPrior, assemble, made
+from genlab.config import (
+    AllParts,
+    Diffusion,
+    Objects,
+    Resolved,
+    TrainedPrior,
+    assemble_model,
+    made,
+)
 from genlab.diffusion import DiffusionModel, Model
 from genlab.errors import RunError
 from genlab.evaluation import evaluate, likelihood_records
@@ -62,7 +70,7 @@ class Work:
     config: Resolved
     objects: Objects
     device: torch.device
-    parts: Parts
+    parts: AllParts
     data: Data
     training: Training | None
     hooks: Hooks
@@ -93,7 +101,7 @@ class Work:
         self.hooks.tell("warned", path=self.folder.path, message=message)
 
     @contextmanager
-    def told(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+    def part(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
         """Tell the trackers of a part of the work, and give what tells them how far it is."""
         path = self.folder.path
 
@@ -113,7 +121,7 @@ def _fit_prior(work: Work) -> None:
     if isinstance(method, Diffusion) and isinstance(method.prior, TrainedPrior):
         options = method.prior.settings.flat()
         options["optimiser"] = made("prior_optimiser", method.prior.optimiser, work.objects)
-    with work.told("fitting the prior", 100) as advance:
+    with work.part("fitting the prior", 100) as advance:
         fit_prior(
             model.restorer.degradation, work.data.train, work.data.spec, density=prior,
             seed=work.config.seed, device=work.device,
@@ -145,6 +153,8 @@ def _steps(work: Work, training: Training) -> None:
         work.warn(message)
     logged, milestones = StepLog(training), work.watch.milestones
     passed, saved = bisect_right(milestones, training.progress), time.perf_counter()
+    if passed and work.watch.evaluated(budget) < milestones[passed - 1]:
+        _evaluate(work, training)  # the run was stopped before it could
     for record in training:
         if line := logged(record):
             work.folder.add_step(line)
@@ -156,9 +166,13 @@ def _steps(work: Work, training: Training) -> None:
             _save(work, training)
             saved = time.perf_counter()
         if due > passed:
-            with work.told(f"evaluating at {training.progress:.0%}", 1):
-                work.watch.evaluate(_fresh(work), work.data, training.step, training.elapsed)
+            _evaluate(work, training)
         passed = due
+
+
+def _evaluate(work: Work, training: Training) -> None:
+    with work.part(f"evaluating at {training.progress:.0%}", 1):
+        work.watch.evaluate(_fresh(work), work.data, training.step, training.elapsed)
 
 
 def _save(work: Work, training: Training) -> None:
@@ -169,7 +183,7 @@ def _save(work: Work, training: Training) -> None:
 
 def _fresh(work: Work) -> Model:
     """Return the model with the weights that the folder holds."""
-    parts = assemble(work.config, work.data.spec, work.objects, device=work.device)
+    parts = assemble_model(work.config, work.data.spec, work.objects, device=work.device)
     load_weights(parts, work.folder.checkpoint_file, work.folder.prior_file)
     return parts.model
 
@@ -178,7 +192,7 @@ def _fit_density(work: Work) -> None:
     density = work.parts.module
     if not isinstance(density, FittedDensity):
         raise RunError(f"{type(density).__name__} can neither be trained nor fitted")
-    with work.told("fitting the density", 1):
+    with work.part("fitting the density", 1):
         fit_density(density, work.data.train, seed=work.config.seed)
     tensors = {f"ema.{key}": value for key, value in density.state_dict().items()}
     write_checkpoint(work.folder.checkpoint_file, Checkpoint(tensors))
@@ -187,7 +201,7 @@ def _fit_density(work: Work) -> None:
 def _sample(work: Work) -> None:
     count, seed, model = work.config.sampling.count, work.config.seed, work.run.model
     y = model.labels(count, seed=seed)
-    with work.told("sampling", count) as advance:
+    with work.part("sampling", count) as advance:
         x = model.sample(count, seed=seed, advance=advance)
     write_bytes(work.folder.samples_file, npz_bytes(x, y))
     work.hooks.tell("samples_drawn", path=work.folder.path, x=x, y=y)
@@ -197,7 +211,7 @@ def _measure(work: Work) -> None:
     model, seed, metrics = work.run.model, work.config.seed, work.parts.metrics
     x, _ = work.run.samples(work.config.sampling.count)
     records = likelihood_records(model, work.data, seed=seed)
-    with work.told("measuring", max(len(metrics), 1)) as advance:
+    with work.part("measuring", max(len(metrics), 1)) as advance:
         records += evaluate(x, work.data, metrics, seed=seed, ema=model.averaged, advance=advance)
     found = {
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -215,7 +229,7 @@ def _measure(work: Work) -> None:
 
 def _draw(work: Work) -> None:
     figures = figures_of(work.config, work.objects, warn=work.warn)
-    with work.told("drawing", max(len(figures), 1)) as advance:
+    with work.part("drawing", max(len(figures), 1)) as advance:
         files = figure_files(work.run, figures, warn=work.warn)
         for done, (name, formats) in enumerate(files, 1):
             for suffix, data in formats.items():
@@ -224,7 +238,7 @@ def _draw(work: Work) -> None:
 
 
 def _page(work: Work) -> None:
-    with work.told("writing the page", 1):
+    with work.part("writing the page", 1):
         write_run_page(work.run, warn=work.warn)
 
 

@@ -15,6 +15,7 @@ from genlab.evaluation import evaluate
 from genlab.files import draft, write_bytes
 from genlab.report.output import npz_bytes
 from genlab.runs.folder import RunFolder
+from genlab.training import Budget
 
 __all__ = ["Watch"]
 
@@ -56,6 +57,11 @@ class Watch:
             found = (line["values"] for line in self.folder.evaluations())
             self._best = min((self._rank(values) for values in found), default=math.inf)
 
+    def evaluated(self, budget: Budget) -> float:
+        """Return the share of a budget of training that was used at the last evaluation; 0 before the first."""
+        lines = self.folder.evaluations()
+        return budget.progress(lines[-1]["step"], lines[-1]["elapsed_s"]) if lines else 0.0
+
     def evaluate(self, model: Model, data: Data, step: int, elapsed: float) -> None:
         """Evaluate the weights that the folder holds.
 
@@ -77,11 +83,11 @@ class Watch:
         write_bytes(self.folder.evaluated_samples_file(step), kept)
         records = evaluate(x, data, self.metrics, seed=self.seed)
         values = {record["name"]: record["value"] for record in records}
+        self._keep_best(values)  # first: what is written down is not evaluated again
         self.folder.add_evaluation(
             {"step": step, "elapsed_s": elapsed, "n": count, "values": values,
              "baselines": {record["name"]: record["baseline"] for record in records}}
         )  # fmt: skip
-        self._keep_best(values)
 
     def _keep_best(self, values: Mapping[str, float]) -> None:
         best = self.settings.best
