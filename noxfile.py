@@ -107,3 +107,14 @@ def benchmarks(session: nox.Session) -> None:
     sync(session)
     for script in session.posargs or ["benchmarks/overhead.py", "benchmarks/blur.py"]:
         session.run("python", script)
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Count the small faults in the core that the tests find: `nox -s mutants -- --count 150 --seed 0`.
+
+    All tests run once under coverage first, which takes some minutes and is kept.
+    """
+    sync(session, "mutants")
+    session.run("pytest", "-q", "-n0", "tests/mutants")
+    session.run("python", "tests/mutants", *session.posargs)
