@@ -24,7 +24,9 @@ class CommandLine(SphinxDirective):
         """Return one section per command."""
         group = typer.main.get_command(application)
         lines = [*of_command("genlab", group)]
-        for name, command in group.commands.items():  # type: ignore[attr-defined]
+        context = group.make_context("genlab", [], resilient_parsing=True)
+        for name in group.list_commands(context):  # type: ignore[attr-defined]
+            _, command, _ = group.resolve_command(context, [name])  # type: ignore[attr-defined]
             lines += of_command(f"genlab {name}", command)
         return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
 

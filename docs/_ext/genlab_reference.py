@@ -1,6 +1,6 @@
 """Directives that document everything public, and references that know every name of an object.
 
-``.. genlab-objects:: genlab.figures`` documents all objects below a prefix, module by module;
+``.. genlab-objects:: genlab.report`` documents all objects below a prefix, module by module;
 ``:names:`` chooses some of them. ``.. genlab-components:: degradation`` documents the registered
 components of a role, by their names.
 """
@@ -19,7 +19,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
-from genlab.registries import ROLES, registry
+from genlab.components.registry import ROLES, registry
 
 AUTO = {"class": "autoclass", "function": "autofunction", "data": "autodata"}
 
@@ -53,8 +53,10 @@ class Components(SphinxDirective):
         """Return the documentation."""
         role = self.arguments[0]
         known = {item.canonical: item for item in inventory.items()}
-        lines = [".. list-table::", "   :widths: 25 75", ""]
         entries = [e for e in registry(role).entries() if e.package == "genlab"]
+        if not entries:
+            return self.parse_text_to_nodes("None comes with genlab.")
+        lines = [".. list-table::", "   :widths: 25 75", ""]
         for entry in entries:
             lines += [
                 f"   * - :ref:`{entry.name} <{role}-{entry.name}>`",
@@ -77,6 +79,8 @@ def usage(role: str, name: str) -> str:
     return {
         "density": f"genlab run --density {name}",
         "metric": f"genlab evaluate RUN --metric {name}",
+        "figure": f"genlab figures RUN {name}",
+        "engine": f"genlab sweep FILE --engine {name}",
     }.get(role, f"genlab run --{role} {name}")
 
 

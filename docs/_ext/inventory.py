@@ -1,7 +1,7 @@
 """What is public: read from the sources without importing them.
 
-A name is public where it stands in the ``__all__`` of its module. It is documented once, under the
-shortest name by which it can be imported.
+A name is public where it stands in the ``__all__`` of its module; of ``genlab.testing``, only where the package
+itself exports it. It is documented once, under the shortest name by which it can be imported.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 TOPS = {"genlab": ROOT / "core" / "genlab", "genlab_plugins": ROOT / "plugins" / "genlab_plugins"}
 ELSEWHERE = ("genlab.cli", "genlab.__main__")  # the command line has a reference of its own
+
+WHOLE = "genlab.testing"  # its modules export to each other
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ def items() -> tuple[Item, ...]:
                 documented = data if kind == "data" else short[module, name]
                 if documented in modules():  # a function beside a module of the same name
                     documented = data
+                if module.startswith(f"{WHOLE}.") and documented != f"{WHOLE}.{name}":
+                    continue
                 found.append(Item(module, name, kind, documented, docstring))
     return tuple(found)
 
@@ -82,11 +86,11 @@ def children(prefix: str) -> Iterator[Item]:
 
 
 def _exports(module: str) -> list[str]:
-    """Return ``__all__``; that of genlab itself also has what its ``_WHERE`` names."""
+    """Return ``__all__``, or the names of the stub of a package whose names are imported when first used."""
+    if module in _stubs():
+        return [alias.name for _, alias in _imports(module, _stubs()[module])]
     for node in modules()[module].body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-            return [] if module == "genlab" else list(ast.literal_eval(node.value))
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_WHERE":
             return list(ast.literal_eval(node.value))
     return []
 
@@ -96,12 +100,29 @@ def _definition(module: str, name: str) -> tuple[str, str]:
     tree = modules()[module]
     if any(name == defined for defined, _, _ in _defined(tree)):
         return module, name
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module in modules():
-            for alias in node.names:
-                if (alias.asname or alias.name) == name:
-                    return _definition(node.module, alias.name)
+    for source, alias in _imports(module, _stubs().get(module, tree)):
+        if (alias.asname or alias.name) == name:
+            return _definition(source, alias.name)
     raise LookupError(f"{module} exports {name!r} and neither defines nor imports it")
+
+
+@cache
+def _stubs() -> dict[str, ast.Module]:
+    found = {}
+    for top, folder in TOPS.items():
+        for file in sorted(folder.rglob("__init__.pyi")):
+            name = ".".join([top, *file.parent.relative_to(folder).parts])
+            found[name] = ast.parse(file.read_text("utf-8"))
+    return found
+
+
+def _imports(module: str, tree: ast.Module) -> Iterator[tuple[str, ast.alias]]:
+    """Yield what a module imports from modules of ours, each with the module; stubs are those of packages."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            source = f"{module}.{node.module}" if node.level else f"{node.module}"
+            if source in modules():
+                yield from ((source, alias) for alias in node.names)
 
 
 def _defined(tree: ast.Module) -> Iterator[tuple[str, str, bool]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.metadata
 import re
 import sys
 import textwrap
@@ -15,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from genlab import api, registries
-from genlab.runs.engine import _Work
+from genlab import api
+from genlab.components.registry import ROLES, Entry, Registry
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -99,6 +98,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def make(source: str, groups: Mapping[str, Mapping[str, str]]) -> None:
+        for role in ROLES:
+            Registry(role)  # remembers what is installed, before this seems to be
         info = site / "my_package-1.0.dist-info"
         info.mkdir(parents=True)
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
@@ -109,10 +110,14 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         (site / "my_package.py").write_text(source)
         monkeypatch.syspath_prepend(str(site))
         known = {
-            role: importlib.metadata.entry_points(group=group)
-            for role, group in registries.ROLES.items()
-        }
-        monkeypatch.setattr(registries, "_points", lambda: known)
+            role: [Entry(role, name, value, "my-package", "1.0") for name, value in groups[group].items()]
+            for role, group in ROLES.items() if group in groups
+        }  # fmt: skip
+
+        def with_those(role: str) -> Registry:
+            return Registry(role, [*Registry(role).entries(), *known.get(role, [])])
+
+        monkeypatch.setattr("genlab.components.registry.Registry", with_those)
 
     yield make
     for name in [n for n in sys.modules if n == "my_package"]:
@@ -130,14 +135,13 @@ def command_line(*arguments: str) -> int:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut the budget of every run: 20 steps, 20 samples, 4 steps of a walk, and no figures."""
+    """Cut the budget of every run: 5 steps, 20 samples, 4 steps of a trajectory, and no figures."""
     whole: Callable[..., Any] = api.run
 
     def run(*arguments: Any, set: Any = (), steps: int | None = None, **others: Any) -> Any:
         assert not set, "a block with settings of its own needs a budget of its own"
         others.pop("minutes", None)
         cut = {"sampling": {"count": 20, "steps": 4}, "training": {"batch": 16}}
-        return whole(*arguments, steps=min(steps or 20, 20), set=cut, **others)
+        return whole(*arguments, steps=min(steps or 5, 5), set=cut, **{"draw": False, **others})
 
     monkeypatch.setattr(api, "run", run)
-    monkeypatch.setattr(_Work, "_draw", lambda self, run: None)

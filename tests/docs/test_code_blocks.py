@@ -1,7 +1,7 @@
 """Every block of code in the README and the documentation is run or checked.
 
-* ``python`` is run, page by page, in an empty folder. Budgets are cut: a run takes at most 20 steps, 20
-  samples and 4 steps of sampling, and draws no figures.
+* ``python`` is run, page by page, in an empty folder. Budgets are cut: a run takes at most 5 steps, 20
+  samples and 4 steps of a trajectory, and draws no figures.
 * ``sh`` is parsed by the application itself: commands, options and values; the components and settings
   of ``genlab run`` are resolved as for a real run.
 * ``toml`` is parsed; entry points must name classes that the page defines.
@@ -25,11 +25,11 @@ import typer
 
 from genlab import api, registry
 from genlab.cli import app
-from genlab.config import check_parameters, parse_assignments
+from genlab.components.parameters import check_parameters
+from genlab.components.registry import ROLES
+from genlab.config import parse_assignments, resolve
 from genlab.experiments import experiment_names
 from genlab.kit import create_package
-from genlab.registries import ROLES
-from genlab.runs.assembly import resolve
 
 from .conftest import (
     Block,
@@ -132,7 +132,7 @@ def test_toml_parses_and_names_what_is_there(page: Path) -> None:
                 if value.startswith("my_package:"):
                     name = value.partition(":")[2]
                     assert re.search(
-                        rf"^(class {name}\b|{name} = )", definitions(page), re.MULTILINE
+                        rf"^((class|def) {name}\b|{name} = )", definitions(page), re.MULTILINE
                     ), block
 
 
@@ -140,7 +140,7 @@ def test_toml_parses_and_names_what_is_there(page: Path) -> None:
 def test_commands_are_right(page: Path, install: Install, tmp_path: Path) -> None:
     declared = entry_points(page)
     made = re.search(r"genlab new ([a-z]+) ([a-z][a-z-]*)[`\n]", page.read_text("utf-8"))
-    if made:
+    if made and made[1] in ROLES:
         folder = create_package(made[1], made[2], tmp_path)
         (module,) = (folder / "src").rglob(f"{made[1]}.py")
         name = made[2].title().replace("-", "")
@@ -186,8 +186,9 @@ def check_command(where: object, command: list[str]) -> None:
     words = [PLACES.get(word, word) for word in command[1:]]
     if not words or words[0] in ("--version", "--help", "--install-completion"):
         return
-    assert words[0] in group.commands, f"{where}: there is no command {words[0]!r}"
-    parser = group.commands[words[0]]
+    whole = group.make_context("genlab", [], resilient_parsing=True)
+    assert words[0] in group.list_commands(whole), f"{where}: there is no command {words[0]!r}"
+    _, parser, _ = group.resolve_command(whole, words[:1])
     prose = len(command) == 2 and words[0] != "run"  # "`genlab sample`" in a sentence
     if prose and any(p.required for p in parser.params):
         return
@@ -204,7 +205,7 @@ def check_command(where: object, command: list[str]) -> None:
         if given.get("settings"):
             check_parameters(component, parse_assignments(given["settings"]), where=given["role"])
     elif given.get("role") is not None:
-        assert given["role"] in (*ROLES, "experiment"), where
+        assert given["role"] in (*ROLES, "command", "experiment"), where
     asked = given.get("sampler") or ()
     samplers = [asked] if isinstance(asked, str) else list(asked)
     for sampler in (*samplers, *(m for m in given.get("method") or () if m != "direct")):
@@ -215,7 +216,8 @@ def check_command(where: object, command: list[str]) -> None:
 
 def check_request(where: object, given: dict[str, Any]) -> None:
     """Resolve a request as ``genlab run`` does, up to where data is loaded."""
-    named = {k: given[k] for k in ("degradation", "backbone", "sampler", "density", "dataset")}
+    places = ("degradation", "backbone", "sampler", "density", "dataset", "objective", "optimiser")
+    named = {k: given[k] for k in places}
     budget = {k: given[k] for k in ("minutes", "steps", "epochs")}
     if given["experiment"] is not None:
         assert given["experiment"] in experiment_names(), where

@@ -44,6 +44,8 @@ Kind = Literal["image", "vector", "series", "volume"]
 """Kinds of data: of the shapes ``(C, H, W)``, ``(D,)``, ``(C, L)`` and ``(C, D, H, W)``."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
+"""All kinds of data."""
+
 DIMENSIONS: Mapping[Kind, int] = {"image": 3, "vector": 1, "series": 2, "volume": 4}
 """How many dimensions an example of each kind has."""
 

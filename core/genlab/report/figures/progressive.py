@@ -29,6 +29,8 @@ from genlab.report.figures.style import style
 __all__ = ["Labels", "Progressive", "progressive", "walked"]
 
 Labels = Annotated[tuple[Label, ...], Field(min_length=1)] | None
+"""Classes that the samples of a figure follow in turn, by number or name; None: classes at random."""
+
 State = Literal["estimate", "x_t"]
 
 _SIDES = {"estimate": r"$\hat{x}_0$", "x_t": "$x_t$"}

@@ -19,6 +19,7 @@ Against = Literal["minutes", "steps"]
 NO_EVALUATIONS = (
     "nothing was evaluated during training: --set evaluation.times=8 asks for evaluations"
 )
+"""Why a run has no such curve."""
 
 
 class Quality(Figure):
