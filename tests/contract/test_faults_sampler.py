@@ -22,7 +22,7 @@ class StopsShort(StepDown):
 
 
 class Remembers(StepDown):
-    """Keeps a moving average in self, and forgets it when a walk begins."""
+    """Keeps a moving average in self, and forgets it when a trajectory begins."""
 
     def init(self, restorer: Any, x_t: Tensor, t: Tensor, z: Any, *, generator: Any) -> Any:
         self.last: Tensor | None = None
@@ -51,7 +51,7 @@ class GlobalNoise(StepDown):
 
 
 class NotRepeatable(StepDown):
-    """In a walk of one step a source that no seed reaches decides, unless the estimate is sure of itself."""
+    """In a trajectory of one step a source that no seed reaches decides, unless the estimate is certain."""
 
     def step(self, restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor, state: Any) -> Any:
         x_s, state = super().step(restorer, x_t, t, s, state)

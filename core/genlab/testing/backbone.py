@@ -66,7 +66,7 @@ _SPECS = (
     DataSpec((3, 28, 28), "image", 3, ("a", "b", "c")),
     DataSpec((1, 16), "series"),
     DataSpec((2, 15), "series", 3, ("a", "b", "c")),
-    DataSpec((1, 8, 8, 8), "volume"),
+    DataSpec((1, 4, 4, 4), "volume"),
     DataSpec((2, 5, 4, 6), "volume", 3, ("a", "b", "c")),
 )
 _MANY = 97  # examples of a large batch

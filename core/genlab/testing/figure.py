@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any
 
 import matplotlib
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Drawing
 
 from genlab.components.dataset import LazyImages
@@ -164,9 +164,10 @@ _CHECKS = (
 def _pixels(figure: Any) -> bytes:
     if not isinstance(figure, Drawing):
         return b""
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=60)
-    return file.getvalue()
+    canvas = FigureCanvasAgg(figure)
+    figure.set_dpi(50)
+    canvas.draw()
+    return bytes(canvas.buffer_rgba())
 
 
 def _state(run: Results) -> dict[str, Any]:

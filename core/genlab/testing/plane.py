@@ -82,7 +82,7 @@ def require_samples_fit(plane: Plane, samples: Tensor, example: str) -> None:
 
 _CELLS = 40  # cells on each side of the samples' extent
 _AROUND = 2  # cells around one with a sample
-_FINE = 5  # points on each side of a cell
+_FINE = 4  # points on each side of a cell
 
 
 def _shown(values: Tensor) -> list[float]:

@@ -144,7 +144,7 @@ class StepDown(Sampler):
     def step(
         self, restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor, state: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
-        """Walk from t to s."""
+        """Walk back from t to s."""
         x_0 = restorer(x_t, t)
         z = explain(restorer.degradation, x_t, x_0, t, state)
         return restorer.degradation.degrade(x_0, s, z), state

@@ -12,7 +12,7 @@ from genlab.testing.component import component_checks
 from genlab.testing.reference import CosineNoise, Fade, NoisyFade
 from genlab.testing.sampler.case import Case
 from genlab.testing.sampler.gaussian import GAUSSIAN
-from genlab.testing.sampler.walks import WALKS
+from genlab.testing.sampler.trajectories import TRAJECTORIES
 
 __all__ = ["check_sampler", "sampler_checks"]
 
@@ -44,7 +44,7 @@ def sampler_checks(
     if degradations is None:
         degradations = [d for d in (CosineNoise(), NoisyFade(), Fade()) if _fits(instance, d)]
     case = Case(instance, tuple(degradations))
-    yield from bind(WALKS, case)
+    yield from bind(TRAJECTORIES, case)
     if issubclass(instance.requires, DiagonalDegradation):
         yield from bind(GAUSSIAN, case)
     yield from component_checks(lambda: instance)

@@ -14,7 +14,7 @@ from genlab.components.degradation import Degradation
 from genlab.components.sampler import Sampler
 from genlab.testing.check import example_data, require, seeded
 
-__all__ = ["STEPS", "Case", "Guess", "Known", "Walk", "named", "wrong"]
+__all__ = ["STEPS", "Case", "Guess", "Known", "Trajectory", "named", "wrong"]
 
 Guess = Callable[[Tensor, Tensor], Tensor]
 
@@ -43,28 +43,28 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Walk:
-    """A walk that is advanced by hand."""
+class Trajectory:
+    """A trajectory that is advanced by hand."""
 
     sampler: Sampler
     restorer: Known
     x_t: Tensor
     state: Any
 
-    def step(self, t: Tensor, s: Tensor) -> Walk:
-        """Walk from t to s."""
+    def step(self, t: Tensor, s: Tensor) -> Trajectory:
+        """Walk back from t to s."""
         n = len(self.x_t)
         times = t.expand(n).clone(), s.expand(n).clone()
         x_s, state = self.sampler.step(self.restorer, self.x_t.clone(), *times, self.state)
-        return Walk(self.sampler, self.restorer, x_s, state)
+        return Trajectory(self.sampler, self.restorer, x_s, state)
 
     def end(self, steps: int, time: float = 1.0) -> Tensor:
-        """Walk to the end, from a time on."""
-        walk = self
+        """Walk back to the end, from a time on."""
+        trajectory = self
         times = self.sampler.grid(steps, self.restorer.degradation) * time
         for t, s in pairwise(times):
-            walk = walk.step(t, s)
-        return walk.x_t
+            trajectory = trajectory.step(t, s)
+        return trajectory.x_t
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Case:
         time: float = 1.0,
         seed: int = 5,
         dtype: torch.dtype = torch.float32,
-    ) -> Walk:
+    ) -> Trajectory:
         """Degrade data and begin to walk back."""
         x_0 = self.data(dtype)
         t = x_0.new_full((len(x_0),), time)
@@ -101,11 +101,11 @@ class Case:
         t: Tensor,
         z: Tensor | None,
         seed: int,
-    ) -> Walk:
-        """Begin to walk back from degraded data, with a seed of the walk's own."""
+    ) -> Trajectory:
+        """Begin to walk back from degraded data, with a seed of its own."""
         restorer = Known(degradation, guess)
         state = self.sampler.init(restorer, x_t.clone(), t, z, generator=seeded(seed))
-        return Walk(self.sampler, restorer, x_t, state)
+        return Trajectory(self.sampler, restorer, x_t, state)
 
 
 def wrong(x_t: Tensor, t: Tensor) -> Tensor:

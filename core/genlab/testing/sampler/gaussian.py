@@ -1,11 +1,11 @@
-r"""Walks over normal data, whose ideal restorer is known: the variance at the end must be right.
+r"""Trajectories over normal data, whose ideal restorer is known: the variance at the end must be right.
 
 For data whose coordinates in the basis of a degradation are :math:`\mathcal{N}(0, v)`,
 
 .. math:: \mathbb{E}[c_0 | c_t] = \frac{\alpha_t v}{\alpha_t^2 v + \sigma_t^2} c_t,
 
-so that a walk that starts with the variance :math:`\alpha_1^2 v + \sigma_1^2` ends with the variance v, up to
-the length of its steps.
+so that a trajectory that starts with the variance :math:`\alpha_1^2 v + \sigma_1^2` ends with the variance v,
+up to the length of its steps.
 """
 
 from __future__ import annotations
@@ -31,15 +31,13 @@ _FEWER = 2_000  # examples where every coordinate has a rate of its own, which i
 
 
 def _variance_at_the_end(case: Case) -> None:
-    """With the ideal restorer of normal data a walk ends with the data's variance, whatever it is."""
+    """With the ideal restorer of normal data a trajectory ends with the data's variance, whatever it is."""
     for degradation in case.degradations:
         if not isinstance(degradation, DiagonalDegradation):
             continue
-        walks = [_log_ratios(case, degradation, 4, seed) for seed in (4, 5)]
-        ratios, chance = walks[0], 0.0
-        if not torch.allclose(
-            walks[0], walks[1], rtol=0, atol=1e-6
-        ):  # fresh noise: only many have a variance
+        ratios, again = (_log_ratios(case, degradation, 4, seed) for seed in (4, 5))
+        chance = 0.0
+        if not torch.allclose(ratios, again, rtol=0, atol=1e-6):  # fresh noise asks for many
             n = _MANY if isinstance(degradation, GaussianDegradation) else _FEWER
             ratios, chance = _log_ratios(case, degradation, n, 4), 5 * math.sqrt(2 / n)
         for v, ratio in zip(_VARIANCES, ratios.tolist(), strict=True):
@@ -51,7 +49,7 @@ def _variance_at_the_end(case: Case) -> None:
 
 
 def _log_ratios(case: Case, degradation: DiagonalDegradation, n: int, seed: int) -> Tensor:
-    """Return the logarithm of the variance at the end of ``n`` walks over that of the data."""
+    """Return the logarithm of the variance at the end of ``n`` trajectories over that of the data."""
     v = torch.tensor(_VARIANCES, dtype=torch.float64)
     ideal, t = _Ideal(degradation, v), torch.ones(n, dtype=torch.float64)
     c = torch.randn(n, len(v), generator=seeded(3), dtype=torch.float64)

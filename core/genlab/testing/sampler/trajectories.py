@@ -1,4 +1,4 @@
-"""What holds for every walk: where it ends, what it depends on, and what it leaves alone."""
+"""What holds for every trajectory: where it ends, what it depends on, and what it leaves alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from genlab.testing.check import (
 )
 from genlab.testing.sampler.case import STEPS, Case, named, wrong
 
-__all__ = ["WALKS"]
+__all__ = ["TRAJECTORIES"]
 
 
 def _requires_a_degradation(case: Case) -> None:
@@ -48,29 +48,31 @@ def _grid_from_one_to_zero(case: Case) -> None:
 
 
 def _deterministic_given_state(case: Case) -> None:
-    """Two walks with the same start, restorer and seed give the same bits."""
+    """Two trajectories with the same start, restorer and seed give the same bits."""
     for degradation in case.degradations:
         for steps in (1, 5):
             first, second = (case.start(degradation, wrong).end(steps) for _ in range(2))
-            require_equal(second, first, f"two walks, {named(degradation)}, {steps} steps")
+            require_equal(second, first, f"two trajectories, {named(degradation)}, {steps} steps")
 
 
 def _no_hidden_state(case: Case) -> None:
-    """Nothing is kept in self: interleaved walks do not meet, and the attributes stay as they are."""
+    """Nothing is kept in self: interleaved trajectories do not meet, and the attributes stay as they are."""
     before = _frozen(case.sampler)
     for degradation in case.degradations:
         alone = [case.start(degradation, wrong, seed=seed).end(5) for seed in (5, 11)]
-        walks = [case.start(degradation, wrong, seed=seed) for seed in (5, 11)]
+        trajectories = [case.start(degradation, wrong, seed=seed) for seed in (5, 11)]
         for t, s in pairwise(case.sampler.grid(5, degradation)):
-            walks = [walk.step(t, s) for walk in walks]
-        for walk, want in zip(walks, alone, strict=True):
-            require_equal(walk.x_t, want, f"two interleaved walks, {named(degradation)}")
+            trajectories = [trajectory.step(t, s) for trajectory in trajectories]
+        for trajectory, want in zip(trajectories, alone, strict=True):
+            require_equal(
+                trajectory.x_t, want, f"two interleaved trajectories, {named(degradation)}"
+            )
     changed = [name for name, value in _frozen(case.sampler).items() if value != before.get(name)]
-    require(not changed, f"a walk changes the attributes {changed} of the sampler")
+    require(not changed, f"a trajectory changes the attributes {changed} of the sampler")
 
 
 def _generator_decides(case: Case) -> None:
-    """What makes two walks differ that start alike is drawn from the generator that init() was given."""
+    """What makes trajectories differ that start alike is drawn from the generator that init() was given."""
     for degradation in case.degradations:
         one = case.data(torch.float64)[:1]
         x_0, t = one.expand(2, -1).clone(), one.new_ones(2)
@@ -82,65 +84,69 @@ def _generator_decides(case: Case) -> None:
             continue  # nothing is drawn
         require(
             not torch.allclose(ends[0], ends[1], rtol=0, atol=1e-6),
-            f"two walks from one state differ, but not when the seed does, {named(degradation)}",
+            f"two trajectories from one state differ, but not when the seed does, {named(degradation)}",
         )
 
 
 def _inputs_not_mutated(case: Case) -> None:
     """step() does not write into x_t, t or s."""
     for degradation in case.degradations:
-        walk = case.start(degradation, wrong)
-        n = len(walk.x_t)
-        x_t, t, s = walk.x_t.clone(), torch.full((n,), 1.0), torch.full((n,), 0.5)
-        case.sampler.step(walk.restorer, x_t, t, s, walk.state)
-        require(torch.equal(x_t, walk.x_t), f"step() writes into x_t, {named(degradation)}")
+        trajectory = case.start(degradation, wrong)
+        n = len(trajectory.x_t)
+        x_t, t, s = trajectory.x_t.clone(), torch.full((n,), 1.0), torch.full((n,), 0.5)
+        case.sampler.step(trajectory.restorer, x_t, t, s, trajectory.state)
+        require(torch.equal(x_t, trajectory.x_t), f"step() writes into x_t, {named(degradation)}")
         require(bool((t == 1.0).all()), f"step() writes into t, {named(degradation)}")
         require(bool((s == 0.5).all()), f"step() writes into s, {named(degradation)}")
 
 
 def _perfect_restorer_ends_at_truth(case: Case) -> None:
-    """With a restorer that knows x_0 the walk ends at x_0, from t = 1 and from half-way."""
+    """With a restorer that knows x_0 the trajectory ends at x_0, from t = 1 and from half-way."""
     x_0 = case.data(torch.float64)
     for degradation in case.degradations:
         for steps in STEPS:
             for time in (1.0, 0.5):
-                walk = case.start(degradation, lambda *_: x_0, time=time, dtype=torch.float64)
+                trajectory = case.start(degradation, lambda *_: x_0, time=time, dtype=torch.float64)
                 example = f"{named(degradation)}, {steps} steps from t = {time}"
-                require_close(walk.end(steps, time), x_0, 1e-4, example)
+                require_close(trajectory.end(steps, time), x_0, 1e-4, example)
 
 
 def _global_rng_untouched(case: Case) -> None:
     """All randomness comes from the generator given to init()."""
     for degradation in case.degradations:
-        with global_rng_untouched(f"a walk, {named(degradation)},"):
+        with global_rng_untouched(f"a trajectory, {named(degradation)},"):
             case.start(degradation, wrong).end(3)
 
 
 def _finite(case: Case) -> None:
-    """With a restorer that is wrong, the walk stays finite for any number of steps."""
+    """With a restorer that is wrong, the trajectory stays finite for any number of steps."""
     for degradation in case.degradations:
         for steps in STEPS:
             end = case.start(degradation, wrong).end(steps)
             example = f"{named(degradation)}, {steps} steps"
-            require(bool(end.isfinite().all()), f"{example}: the walk ends at values not finite")
+            require(
+                bool(end.isfinite().all()), f"{example}: the trajectory ends at values not finite"
+            )
 
 
 def _shape_and_dtype_kept(case: Case) -> None:
     """x_s has the shape and dtype of x_t, whatever the dtype of the times."""
     for degradation in case.degradations:
         for dtype in (torch.float32, torch.float64):
-            walk = case.start(degradation, wrong, dtype=dtype)
+            trajectory = case.start(degradation, wrong, dtype=dtype)
             for t, s in pairwise(case.sampler.grid(2, degradation)):
-                walk = walk.step(t, s)
+                trajectory = trajectory.step(t, s)
                 example = f"{named(degradation)}, t = {float(t)}, s = {float(s)}"
-                require(walk.x_t.dtype == dtype, f"{walk.x_t.dtype} from {dtype}, {example}")
                 require(
-                    walk.x_t.shape == (4, 3),
-                    f"shape {tuple(walk.x_t.shape)} from (4, 3), {example}",
+                    trajectory.x_t.dtype == dtype, f"{trajectory.x_t.dtype} from {dtype}, {example}"
+                )
+                require(
+                    trajectory.x_t.shape == (4, 3),
+                    f"shape {tuple(trajectory.x_t.shape)} from (4, 3), {example}",
                 )
 
 
-WALKS = (
+TRAJECTORIES = (
     _requires_a_degradation,
     _grid_from_one_to_zero,
     _deterministic_given_state,
