@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tomli_w
 import torch
 
 import genlab
@@ -94,7 +95,11 @@ def require_same(a: genlab.Run, b: genlab.Run) -> None:
 @pytest.mark.parametrize("step", [20, 30])
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_stopped_run_ends_as_if_nothing_had_happened(
-    name: str, step: int, whole: Callable[[str], genlab.Run], tmp_path: Path, ending: Callable[..., Any]
+    name: str,
+    step: int,
+    whole: Callable[[str], genlab.Run],
+    tmp_path: Path,
+    ending: Callable[..., Any],
 ) -> None:
     """Stopped between two evaluations, and in the step after which one is due."""
     out = tmp_path / "run"
@@ -150,10 +155,10 @@ SCRIPT = """
 def test_a_process_that_died_has_left_a_run_that_goes_on(
     tmp_path: Path, small: dict[str, Any], command: Callable[..., Any]
 ) -> None:
-    import tomli_w
-
     request = tmp_path / "small.toml"
-    request.write_text(tomli_w.dumps({**small, "evaluation": {"times": 3, "count": 100}, "seed": 4}))
+    request.write_text(
+        tomli_w.dumps({**small, "evaluation": {"times": 3, "count": 100}, "seed": 4})
+    )
     dead = tmp_path / "dead"
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(SCRIPT), str(request), str(dead)],
@@ -195,7 +200,7 @@ def test_a_larger_budget_trains_on_and_makes_all_that_follows_anew(
     whole = start_run(small, out=tmp_path / "whole")
     small["training"]["steps"] = 25
     first = start_run(small, out=tmp_path / "parts")
-    with pytest.raises(genlab.RequestError, match="has used up its budget.*--steps 50"):
+    with pytest.raises(genlab.RequestError, match=r"has used up its budget.*--steps 50"):
         genlab.resume(first.path)
     require_budget_of(first, 25)
     parts = genlab.resume(first.path, steps=60)
@@ -218,7 +223,9 @@ def test_data_that_has_changed_is_refused(
     small |= {"dataset": x, "metrics": []}
     with pytest.raises(KeyboardInterrupt):
         start_run(small, out=tmp_path / "run", trackers=[ending(step=20)])
-    with pytest.raises(genlab.RequestError, match="ArrayDataset has x, which no file holds: hand it in"):
+    with pytest.raises(
+        genlab.RequestError, match="ArrayDataset has x, which no file holds: hand it in"
+    ):
         genlab.resume(tmp_path / "run")
     with pytest.raises(genlab.RequestError, match=r"the data has changed.*\(2,\)"):
         genlab.resume(tmp_path / "run", components={"dataset": x[:, :2]})

@@ -190,6 +190,18 @@ class Registry:
             )
         return found[0]
 
+    def name_of(self, cls: type[Any]) -> str | None:
+        """Return the name of a class, without importing any; None where it has none.
+
+        What :func:`register` was given is known by the class itself, since a cell of a notebook that is run
+        again makes another class that is called the same.
+        """
+        value = f"{cls.__module__}:{cls.__qualname__}"
+        for entry in self.entries():
+            if entry.value == value and (entry.package != _HERE or entry.load() is cls):
+                return entry.name
+        return None
+
     def get(self, name: str) -> type[Any]:
         """Import and return the class of this name.
 

@@ -11,6 +11,7 @@ from functools import cache, partial
 from importlib import metadata
 from typing import Any
 
+import torch
 from torch import nn
 
 from genlab.components.component import Component, plain_params
@@ -61,7 +62,8 @@ class Chosen:
         params = {key: value for key, value in table.items() if key not in _WORDS}
         target = table.get("class", "")
         if target:
-            return cls(target.rpartition(":")[2], params, target, tuple(table.get("unwritten", ())))
+            name = target.rpartition(":")[2].rpartition(".")[2]
+            return cls(name, params, target, tuple(table.get("unwritten", ())))
         if not isinstance(table.get("name"), str):
             raise RequestError(f"{slot}: a component has a name, as in {slot} = {{ name = ... }}")
         return cls(table["name"], params)
@@ -85,23 +87,21 @@ def choose(slot: str, given: Any) -> tuple[Chosen, Any]:
     if isinstance(given, Mapping) and not (slot == "dataset" and holds_examples(given)):
         return Chosen.of_table(slot, given), None
     role = SLOTS.get(slot, slot)
-    if slot == "dataset":
-        given = as_dataset(given)
     base = role_class(role)
-    if isinstance(given, partial) and inspect.isclass(given.func):
-        params = {k: plain(v) for k, v in check_parameters(given.func, given.keywords).items()}
-        return _of_class(role, given.func, params, ()), None if _registered(
-            role, given.func
-        ) else given
+    if isinstance(given, partial) and (cls := _class_in(given, base)):
+        return _of_partial(role, cls, given)
     if inspect.isclass(given) and issubclass(given, base):
         chosen = _of_class(role, given, {}, ())
-        return chosen, None if not chosen.target else given
+        return chosen, given if chosen.target else None
+    if slot == "dataset":
+        given = as_dataset(given)
     if isinstance(given, base) and isinstance(given, Component):
         return _of_instance(role, given)
     if role in ("backbone", "density", "optimiser") and callable(given):
-        target = given if inspect.isfunction(given) or inspect.isclass(given) else type(given)
-        unwritten = ("the object",) if isinstance(given, nn.Module) else ()
-        return Chosen(target.__qualname__, {}, _path(target), unwritten), given
+        target = given.func if isinstance(given, partial) else given
+        target = target if inspect.isfunction(target) or inspect.isclass(target) else type(target)
+        unwritten = ("the object",) if isinstance(given, nn.Module | partial) else ()
+        return Chosen(target.__name__, {}, _path(target), unwritten), given
     raise RequestError(f"{slot}: {given!r} is no {role}: it is not a genlab.{base.__name__}")
 
 
@@ -123,22 +123,24 @@ def made(slot: str, chosen: Chosen, objects: Objects, *context: Any) -> Any:
     role = SLOTS.get(slot, slot)
     found = objects.get(slot)
     try:
-        if found is None:
-            if not chosen.target:
-                return build(role, chosen.name, *context, **chosen.params)
-            cls = class_of(slot, chosen)
-            return cls(*context, **chosen.params)
-        if isinstance(found, nn.Module):
-            return copy.deepcopy(found)
-        if inspect.isclass(found):
-            return found(*context, **chosen.params)
-        if isinstance(found, Component) or role == "optimiser":
-            return found
-        return found(*context)
+        if found is None and not chosen.target:
+            return build(role, chosen.name, *context, **chosen.params)
+        return _built(role, class_of(slot, chosen) if found is None else found, chosen, context)
     except RequestError:
         raise
     except (TypeError, ValueError) as error:
         raise RequestError(f"the {role} {chosen.name!r} cannot be built: {error}") from error
+
+
+def _built(role: str, found: Any, chosen: Chosen, context: tuple[Any, ...]) -> Any:
+    """Build a component with its class or with a function that makes it, or take it as it is."""
+    component = found if inspect.isclass(found) else type(found)
+    if role == "optimiser" and not issubclass(component, Component):
+        return found  # a function of the weights
+    if inspect.isclass(found):
+        return found(*context, **chosen.params)
+    given = found if isinstance(found, Component | nn.Module) else found(*context)
+    return copy.deepcopy(given) if isinstance(given, nn.Module) else given
 
 
 def class_of(slot: str, chosen: Chosen, objects: Objects | None = None) -> Callable[..., Any]:
@@ -156,7 +158,8 @@ def class_of(slot: str, chosen: Chosen, objects: Objects | None = None) -> Calla
     if not chosen.target:
         registered: Callable[..., Any] = registry(role).get(chosen.name)
         return registered
-    hand_in = f'hand it in: open_run(path, components={{"{slot}": ...}})'
+    place = f'"{slot}": ...' if slot in SLOTS else f'"{slot}s": [...]'
+    hand_in = f"hand it in: open_run(path, components={{{place}}})"
     if chosen.unwritten:
         raise RequestError(
             f"the {role} {chosen.name} has {' and '.join(chosen.unwritten)}, which no file holds: {hand_in}"
@@ -189,7 +192,7 @@ def with_defaults(slot: str, chosen: Chosen, objects: Objects) -> Chosen:
     if isinstance(found, Component | nn.Module):
         return chosen
     cls = class_of(slot, chosen, objects)
-    if not inspect.isclass(cls):
+    if not inspect.isclass(cls) or issubclass(cls, torch.optim.Optimizer):
         return chosen
     given = check_parameters(cls, chosen.params, where=slot)
     params = {}
@@ -218,6 +221,25 @@ def _packages() -> Mapping[str, list[str]]:
     return metadata.packages_distributions()
 
 
+def _class_in(given: partial[Any], base: type[Any]) -> type[Any] | None:
+    """Return the class of a role that ``functools.partial`` gives parameters to; None where it does not."""
+    cls = given.func
+    return cls if inspect.isclass(cls) and issubclass(cls, base) and not given.args else None
+
+
+def _of_partial(role: str, cls: type[Any], given: partial[Any]) -> tuple[Chosen, Any]:
+    written, unwritten = {}, []
+    for name, value in check_parameters(cls, given.keywords).items():
+        try:
+            written[name] = plain(value)
+        except TypeError:
+            unwritten.append(name)
+    chosen = _of_class(role, cls, written, tuple(unwritten))
+    if not chosen.target:
+        return chosen, None
+    return chosen, given if unwritten else cls
+
+
 def _of_instance(role: str, given: Component) -> tuple[Chosen, Any]:
     params, unwritten = plain_params(given)
     chosen = _of_class(role, type(given), params, unwritten)
@@ -232,14 +254,10 @@ def _of_instance(role: str, given: Component) -> tuple[Chosen, Any]:
 def _of_class(
     role: str, cls: type[Any], params: Mapping[str, Any], unwritten: tuple[str, ...]
 ) -> Chosen:
-    name = _registered(role, cls)
+    name = registry(role).name_of(cls)
     if name and not unwritten:
         return Chosen(name, params)
     return Chosen(cls.__name__, params, _path(cls), unwritten)
-
-
-def _registered(role: str, cls: type[Any]) -> str | None:
-    return next((e.name for e in registry(role).entries() if e.value == _path(cls)), None)
 
 
 def _path(target: Any) -> str:

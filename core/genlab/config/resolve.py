@@ -131,8 +131,8 @@ class _Resolver:
     def _dataset(self) -> Dataset:
         """Choose and build the data set, whose ``path`` is filled by ``data``."""
         chosen = self._chosen("dataset", defaults()["dataset"])
-        if "dataset" not in self.objects:
-            chosen = with_path(chosen, self.given.get("data"))
+        if not isinstance(self.objects.get("dataset"), Dataset):
+            chosen = with_path(chosen, self.given.get("data"), self.objects)
         dataset: Dataset = made("dataset", chosen, self.objects)
         self.chosen_data = with_defaults("dataset", chosen, self.objects)
         return dataset
@@ -205,32 +205,36 @@ class _Resolver:
         """Choose metrics or figures; objects are kept by their name."""
         role = key.removesuffix("s")
         found: dict[str, Any] = {}
-        names = []
+        names: list[Chosen] = []
         for item in self.given.get(key, usual):
             chosen, given = choose(role, {"name": item} if isinstance(item, str) else item)
             if given is not None:
-                found[chosen.name] = given if not inspect.isclass(given) else given()
+                chosen = with_defaults(role, chosen, {role: given})
+                found[chosen.name] = made(role, chosen, {role: given})
             elif key == "metrics":
                 chosen = with_defaults(role, chosen, {})
+            if any(chosen.name == other.name for other in names):
+                raise RequestError(f"{key}: {chosen.name!r} is there twice")
             names.append(chosen)
         if found:
             self.objects[key] = found
         return tuple(names)
 
 
-def with_path(chosen: Chosen, data: Any) -> Chosen:
+def with_path(chosen: Chosen, data: Any, objects: Objects | None = None) -> Chosen:
     """Fill the ``path`` of a data set that takes one with the data folder.
 
     Args:
         chosen: The data set.
         data: The data folder, or None.
+        objects: What was handed in as an object.
 
     Raises:
         RequestError: There is no such data set.
     """
     if data is None or "path" in chosen.params:
         return chosen
-    if all(p.name != "path" for p in parameters(class_of("dataset", chosen))):
+    if all(p.name != "path" for p in parameters(class_of("dataset", chosen, objects))):
         return chosen
     return dataclasses.replace(chosen, params={"path": str(data), **chosen.params})
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genlab.components.dataset import Data, DataSpec, Dataset, Examples
+from genlab.components.dataset import Data, Dataset, DataSpec, Examples
 from genlab.components.metric import HasModes, Metric
-from genlab.components.registry import Registry, build, registry
+from genlab.components.registry import build, registry
 from genlab.errors import RequestError, RunError
 
 __all__ = ["Metrics", "built_metrics", "evaluate", "metric_name", "misfit", "require_metric_fits"]
@@ -91,13 +91,7 @@ def built_metrics(metrics: Metrics) -> dict[str, Metric]:
 
 def metric_name(metric: Metric) -> str:
     """Return the name that a metric is registered by, or that of its class."""
-    return registered_name(registry("metric"), metric) or type(metric).__name__
-
-
-def registered_name(components: Registry, component: object) -> str | None:
-    """Return the name of a component's class in a registry, without importing any; None where it has none."""
-    value = f"{type(component).__module__}:{type(component).__qualname__}"
-    return next((entry.name for entry in components.entries() if entry.value == value), None)
+    return registry("metric").name_of(type(metric)) or type(metric).__name__
 
 
 def require_metric_fits(name: str, metric: Metric, spec: DataSpec, dataset: Dataset | None) -> None:

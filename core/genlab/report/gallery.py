@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from genlab.components.registry import build, registry
 from genlab.errors import GenlabError, RequestError
-from genlab.evaluation.evaluate import registered_name
 from genlab.report.figure import Figure, Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-__all__ = ["FORMATS", "draw", "drawn", "figure_files", "figure_names", "fitting", "usual_figures"]
+__all__ = [
+    "FORMATS",
+    "draw",
+    "drawn",
+    "figure_files",
+    "figure_names",
+    "fitting",
+    "in_order",
+    "usual_figures",
+]
 
 Warn = Callable[[str], None]
 """Is called with what went wrong, in words."""
@@ -31,7 +39,7 @@ _FIRST = (
 
 def figure_names() -> list[str]:
     """Return the names of all registered figures, without importing any: genlab's own first, then others."""
-    return _in_order(registry("figure").names())
+    return in_order(registry("figure").names())
 
 
 def usual_figures(*, warn: Warn = warnings.warn) -> dict[str, Figure]:
@@ -42,7 +50,7 @@ def usual_figures(*, warn: Warn = warnings.warn) -> dict[str, Figure]:
     """
     components = registry("figure")
     figures: dict[str, Figure] = {}
-    for name in _in_order(components.names()):
+    for name in in_order(components.names()):
         try:
             figures[name] = components.get(name)()
         except Exception as error:
@@ -146,7 +154,9 @@ def figure_files(
         yield name, files
 
 
-def _in_order(names: list[str]) -> list[str]:
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return names of figures in the order of :func:`figure_names`."""
+    names = list(names)
     return [*(n for n in _FIRST if n in names), *(n for n in names if n not in _FIRST)]
 
 
@@ -159,7 +169,7 @@ def _reason(figure: Figure, run: Results) -> str | None:
 
 
 def _name(figure: Figure) -> str:
-    return registered_name(registry("figure"), figure) or type(figure).__name__
+    return registry("figure").name_of(type(figure)) or type(figure).__name__
 
 
 def _not_drawn(name: str, error: Exception) -> str:

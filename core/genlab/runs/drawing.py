@@ -7,6 +7,7 @@ from pathlib import Path
 
 from genlab.config import Objects, Resolved, made
 from genlab.report.figure import Figure
+from genlab.report.gallery import in_order
 from genlab.report.page import write_page
 from genlab.runs.run import Run
 
@@ -41,7 +42,7 @@ def write_run_page(run: Run, *, warn: Callable[[str], None]) -> Path:
         warn: Is told what the page has to do without.
     """
     folder, path = run.folder, run.path / "report.html"
-    names = [chosen.name for chosen in run.config.figures]
+    names = in_order(chosen.name for chosen in run.config.figures)
     files = {name: folder.figure_file(name, ".png") for name in names}
     write_page(
         run,

@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 
-from genlab.config import Objects, Parts, Resolved, choose, version_of
+from genlab.components.component import Component
+from genlab.config import SLOTS, Chosen, Objects, Parts, Resolved, choose, made, version_of
+from genlab.config.tables import holds_examples
 from genlab.errors import RequestError, unknown
 from genlab.runs.folder import RunFolder
 from genlab.training import read_checkpoint
@@ -31,16 +33,22 @@ def checked_objects(config: Resolved, components: Mapping[str, Any]) -> Objects:
     objects: dict[str, Any] = {}
     for slot, given in components.items():
         if slot in ("metrics", "figures"):
-            chosen = [choose(slot.removesuffix("s"), item) for item in given]
-            objects[slot] = {c.name: item for (c, _), item in zip(chosen, given, strict=True)}
+            objects[slot] = dict(_named(slot.removesuffix("s"), item) for item in given)
             continue
         if slot not in places:
             raise unknown("component of this run", slot, places)
-        if isinstance(given, str):
-            given = {"name": given}
-        _, found = choose(slot, given)
-        objects[slot] = given if found is None and not isinstance(given, Mapping) else found
-    return {slot: found for slot, found in objects.items() if found is not None}
+        if isinstance(given, Mapping) and not holds_examples(given):
+            raise RequestError(f"{slot}: {given!r} is no {SLOTS[slot]}, but a table")
+        chosen, found = choose(slot, given)
+        if isinstance(given, Component):
+            _warn_of_parameters(slot, places[slot], chosen)
+        objects[slot] = given if found is None else found
+    return objects
+
+
+def _named(role: str, given: Any) -> tuple[str, Any]:
+    chosen, found = choose(role, given)
+    return chosen.name, made(role, chosen, {} if found is None else {role: found})
 
 
 def load_weights(parts: Parts, weights: Path, prior: Path) -> None:
@@ -76,6 +84,14 @@ def warn_of_versions(folder: RunFolder, config: Resolved) -> None:
                 f"{folder.path}: the {slot} {chosen.name!r} was that of {then[slot]}, and is that of {now}",
                 stacklevel=3,
             )
+
+
+def _warn_of_parameters(slot: str, then: Chosen, now: Chosen) -> None:
+    """Warn where an object that is handed in has other parameters than that of the run had."""
+    others = {key: value for key, value in then.params.items() if now.params.get(key) != value}
+    if others and slot != "dataset":  # which may have moved
+        told = ", ".join(f"{k}={v!r} there and {k}={now.params.get(k)!r} here" for k, v in others.items())
+        warnings.warn(f"the {slot} {then.name} is not that of the run: it has {told}", stacklevel=4)
 
 
 def _load(module: torch.nn.Module, state: Mapping[str, torch.Tensor], file: Path) -> None:

@@ -128,7 +128,7 @@ def carry_out(job: Job, trackers: Sequence[object]) -> Outcome:
 
 
 def compare_runs(runs: Sequence[Run], out: Path, *, seed: int = 0) -> list[Path]:
-    """Write the comparison of runs, and return its files; see :func:`genlab.report.write_comparison`.
+    """Write the comparison of runs, and return its files; see :func:`genlab.report.comparison.write_comparison`.
 
     Raises:
         RequestError: There are fewer than two, or none has numbers.

@@ -12,7 +12,7 @@ from genlab.components.registry import build
 from genlab.config import Request, Resolution, Resolved, made, resolve
 from genlab.errors import RequestError
 from genlab.runs.folder import RunFolder, claim, free_folder, require_free
-from genlab.runs.opening import checked_objects
+from genlab.runs.opening import checked_objects, warn_of_versions
 from genlab.runs.pipeline import Pipeline
 from genlab.runs.run import Run
 from genlab.runs.status import STAGES, Stage, read_status
@@ -83,6 +83,7 @@ def continue_run(
     folder = RunFolder.open(path)
     config = folder.config()
     objects = checked_objects(config, components or {})
+    warn_of_versions(folder, config)
     if data is not None:
         config = _with_data(config, data)
     if device is not None:

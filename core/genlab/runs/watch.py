@@ -58,7 +58,7 @@ class Watch:
             self._best = min((self._rank(values) for values in found), default=math.inf)
 
     def evaluated(self, budget: Budget) -> float:
-        """Return the share of a budget of training that was used at the last evaluation; 0 before the first."""
+        """Return the share of a budget that was used at the last evaluation; 0 before the first."""
         lines = self.folder.evaluations()
         return budget.progress(lines[-1]["step"], lines[-1]["elapsed_s"]) if lines else 0.0
 
