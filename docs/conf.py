@@ -43,11 +43,14 @@ nitpick_ignore_regex = [
     (
         r"py:.*",
         r"(torch|numpy|np|npt|nn|pluggy|pydantic|pytest|matplotlib|typer|click|PIL|Image|accelerate|"
-        r"pathlib|collections|typing|types|abc|enum|dataclasses|functools|contextlib|concurrent|"
+        r"pathlib|collections|typing|pydantic_core|types|abc|enum|dataclasses|functools|contextlib|concurrent|"
         r"importlib|jinja2|rich|ot|prdc|sklearn|annotated_types)\..*",
     ),
     # Literals and generic types that are written as text; names that are private.
-    (r"py:.*", r"(frozenset|dict)\[.*|NoneType|FieldInfo|Tensor|Path|Figure|Advance|(.*\.)?_\w+"),
+    (
+        r"py:.*",
+        r"(frozenset|dict|tuple)\[.*|NoneType|FieldInfo|Tensor|Path|Figure|Drawing|Warn|Advance|ExpectedFailures|(.*\.)?_\w+",
+    ),
 ]
 
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]

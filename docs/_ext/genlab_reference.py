@@ -107,6 +107,7 @@ def described(item: inventory.Item) -> list[str]:
     lines = [f".. {AUTO[item.kind]}:: {item.documented}"]
     if item.kind == "class":
         lines += ["   :members:", "   :show-inheritance:"]
+        lines += ["   :inherited-members:"] if item.documented == "genlab.Run" else []
     if item.kind == "data":
         lines += ["   :no-value:"] if item.name in ("ROLES", "STYLE", "hookimpl") else []
     return [*lines, ""]
@@ -117,7 +118,8 @@ def resolve(app: Sphinx, env: Any, node: Any, content: nodes.Node) -> nodes.Node
     if node.get("refdomain") != "py":
         return None
     target = node["reftarget"].lstrip(".~")
-    for name in [target, f"{node.get('py:module')}.{target}"]:
+    module, cls = node.get("py:module"), node.get("py:class")
+    for name in [target, f"{module}.{target}", f"{module}.{cls}.{target}"]:
         home = documented(name) or alone(name)
         if home:
             domain = env.get_domain("py")
@@ -130,9 +132,10 @@ def resolve(app: Sphinx, env: Any, node: Any, content: nodes.Node) -> nodes.Node
 
 
 def alone(name: str) -> str | None:
-    """Return the documented name of the only public object of a bare name, or None."""
-    found = [item.documented for item in inventory.items() if item.name == name]
-    return found[0] if len(found) == 1 else None
+    """Return the documented name of the only public object of a bare name, or of its member, or None."""
+    top, *inner = name.split(".")
+    found = [item.documented for item in inventory.items() if item.name == top]
+    return ".".join([found[0], *inner]) if len(found) == 1 else None
 
 
 def documented(name: str) -> str | None:

@@ -1,7 +1,7 @@
 """What is public: read from the sources without importing them.
 
-A name is public where it stands in the ``__all__`` of its module; of ``genlab.testing``, only where the package
-itself exports it. It is documented once, under the shortest name by which it can be imported.
+A name is public where it stands in the ``__all__`` of its module; of ``genlab.testing``, only where the
+package itself exports it. It is documented once, under the shortest name by which it can be imported.
 """
 
 from __future__ import annotations

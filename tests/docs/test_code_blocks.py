@@ -28,6 +28,7 @@ from genlab.cli import app
 from genlab.components.parameters import check_parameters
 from genlab.components.registry import ROLES
 from genlab.config import parse_assignments, resolve
+from genlab.evaluation.restoration import POSTERIOR
 from genlab.experiments import experiment_names
 from genlab.kit import create_package
 
@@ -208,7 +209,10 @@ def check_command(where: object, command: list[str]) -> None:
         assert given["role"] in (*ROLES, "command", "experiment"), where
     asked = given.get("sampler") or ()
     samplers = [asked] if isinstance(asked, str) else list(asked)
-    for sampler in (*samplers, *(m for m in given.get("method") or () if m != "direct")):
+    for sampler in (
+        *samplers,
+        *(m for m in given.get("method") or () if m not in ("direct", POSTERIOR)),
+    ):
         assert registry("sampler").get(sampler), where
     for metric in given.get("metric") or ():
         assert registry("metric").get(metric), where

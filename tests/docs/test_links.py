@@ -14,8 +14,14 @@ CHECKED = [*pages(), ROOT / "CHANGELOG.md", DOCS / "architecture.md",
 
 
 def without_code(text: str) -> str:
-    text = re.sub(r"^( *)```(?!\{(toctree|image|include|literalinclude)).*?^ *```$", "", text,
-                  flags=re.MULTILINE | re.DOTALL)  # fmt: skip
+    """The text without code; blocks of directives that name files are kept."""
+    kept = ("{toctree", "{image", "{include", "{literalinclude")
+    text = re.sub(
+        r"^ *```([^\n]*)\n.*?^ *```$",
+        lambda block: block[0] if block[1].strip().startswith(kept) else "",
+        text,
+        flags=re.MULTILINE | re.DOTALL,
+    )
     return re.sub(r"`[^`\n]+`", "", text)
 
 
