@@ -135,12 +135,27 @@ def polynomial(G: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("shape", [(4, 9), (9, 4), (6, 2, 3, 3), (12, 3, 1, 2), (3, 2, 5)], ids=str)
-def test_muon_against_its_formula(shape: tuple[int, ...], generator: torch.Generator) -> None:
+@pytest.mark.parametrize(
+    ("given", "lr", "decay", "momentum", "gain"),
+    [
+        ({}, 2e-3, 0.0, 0.95, 5.0),
+        ({"lr": 0.02, "weight_decay": 0.5, "momentum": 0.9, "gain": 3}, 0.02, 0.5, 0.9, 3.0),
+    ],
+    ids=["defaults", "given"],
+)
+def test_muon_against_its_formula(
+    given: dict[str, Any],
+    lr: float,
+    decay: float,
+    momentum: float,
+    gain: float,
+    shape: tuple[int, ...],
+    generator: torch.Generator,
+) -> None:
     """Three steps in float64, with Nesterov's look ahead and decay of weights."""
-    lr, decay, momentum, gain = 0.02, 0.5, 0.9, 3.0
     p = nn.Parameter(torch.randn(shape, generator=generator))
     W, M = p.detach().double().flatten(1), torch.zeros(1, dtype=torch.float64)
-    optimiser = Muon(lr=lr, weight_decay=decay, momentum=momentum, gain=gain).build([p])
+    optimiser = Muon(**given).build([p])
     rows, columns = W.shape
     for _ in range(3):
         p.grad = torch.randn(shape, generator=generator)
@@ -149,7 +164,7 @@ def test_muon_against_its_formula(shape: tuple[int, ...], generator: torch.Gener
         M = momentum * M + (1 - momentum) * G
         step = polynomial(momentum * M + (1 - momentum) * G)
         W = (1 - lr * decay) * W - lr * gain * math.sqrt(max(1, rows / columns)) * step
-    torch.testing.assert_close(p.detach().double().flatten(1), W, atol=1e-4, rtol=0)
+    torch.testing.assert_close(p.detach().double().flatten(1), W, atol=1e-5, rtol=0)
 
 
 def test_muon_moves_the_rest_as_adamw_does() -> None:
