@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,7 @@ import pytest
 
 from genlab.errors import RequestError
 from genlab.kit import create_package, origin
-from genlab.kit.names import Names, checked_names
-from genlab.registries import ROLES
+from genlab.kit.names import GROUPS, Names, checked_names
 
 
 def test_a_name_becomes_distribution_package_class_and_command() -> None:
@@ -22,7 +22,28 @@ def test_a_name_becomes_distribution_package_class_and_command() -> None:
     assert names.component == "SoftRipple2"
     assert names.group == "genlab.degradations"
     assert names.command == "genlab run --degradation soft-ripple2"
-    assert Names("metric", "gap").command == """genlab run --set 'metrics=["gap"]'"""
+
+
+def test_a_command_is_a_function() -> None:
+    names = checked_names("commands", "tidy-up")
+    assert names == Names("command", "tidy-up")
+    assert (names.component, names.kind, names.group) == ("tidy_up", "function", "genlab.commands")
+    assert names.command == "genlab tidy-up"
+
+
+@pytest.mark.parametrize(
+    ("role", "command"),
+    [
+        ("objective", "genlab run --objective gap"),
+        ("optimiser", "genlab run --optimiser gap"),
+        ("tracker", "genlab run --tracker gap"),
+        ("metric", """genlab run --set 'metrics=["gap"]'"""),
+        ("figure", "genlab figures RUN gap"),
+        ("engine", "genlab sweep FILE --engine gap"),
+    ],
+)
+def test_what_was_made_is_used_by_a_command(role: str, command: str) -> None:
+    assert Names(role, "gap").command == command
 
 
 @pytest.mark.parametrize(
@@ -54,12 +75,29 @@ def test_a_malformed_name_is_refused_with_a_better_one(name: str, suggestion: st
         ("none", "class 'None', which Python has"),
         ("exception", "class 'Exception', which Python has"),
         ("tensor", "class 'Tensor', which its own module needs"),
-        ("degradation", "class 'Degradation', which its own module needs"),
+        ("linear-degradation", "class 'LinearDegradation', which its own module needs"),
     ],
 )
 def test_a_name_that_clashes_is_refused(name: str, why: str, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=why):
         create_package("degradation", name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("classifier", "the command 'classifier' is there already, in the package genlab"),
+        ("class", "function 'class', which Python has"),
+        ("print", "function 'print', which Python has"),
+        ("typer", "function 'typer', which its own module needs"),
+    ],
+)
+def test_the_name_of_a_command_clashes_with_other_things(
+    name: str, why: str, tmp_path: Path
+) -> None:
+    with pytest.raises(RequestError, match=why):
+        create_package("command", name, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -70,14 +108,19 @@ def test_a_name_of_another_role_is_free(tmp_path: Path) -> None:
 def test_an_unknown_role_is_refused() -> None:
     with pytest.raises(RequestError, match="Did you mean 'degradation'"):
         checked_names("degradatio", "ripple")
+    with pytest.raises(RequestError, match=r"Did you mean 'command'"):
+        checked_names("comand", "ripple")
 
 
 def test_words_of_the_language_are_fine(tmp_path: Path) -> None:
     package = create_package("degradation", "class", tmp_path)
-    assert "class Class(Degradation)" in (package / "src/genlab_class/degradation.py").read_text()
+    assert (
+        "class Class(LinearDegradation)"
+        in (package / "src/genlab_class/degradation.py").read_text()
+    )
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", GROUPS)
 def test_every_file_is_complete(role: str, tmp_path: Path) -> None:
     package = create_package(role, "ripple", tmp_path)
     files = {str(path.relative_to(package)) for path in package.rglob("*") if path.is_file()}
@@ -94,6 +137,15 @@ def test_every_file_is_complete(role: str, tmp_path: Path) -> None:
         if file.endswith(".py"):
             compile(text, file, "exec")
             assert max(map(len, text.splitlines())) <= 100
+            assert imported(text) <= {"genlab", "genlab.testing"}
+
+
+def imported(source: str) -> set[str]:
+    """The modules of genlab that a file imports."""
+    nodes = list(ast.walk(ast.parse(source)))
+    found = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
+    found |= {n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)}
+    return {name for name in found if name.split(".")[0] == "genlab"}
 
 
 def test_nothing_is_left_when_writing_fails(

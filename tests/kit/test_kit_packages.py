@@ -1,59 +1,108 @@
-"""Packages that the kit makes, and the one in the documentation, pass their tests from outside."""
+"""Packages that the kit makes, and that of the documentation, pass their tests and are used from outside."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
-import subprocess
-from collections.abc import Callable
+import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from genlab.kit import create_package
-from genlab.registries import ROLES
+from genlab.kit.names import GROUPS
 
-SWIRL = Path(__file__).parents[2] / "docs" / "examples" / "genlab-swirl"
+from .conftest import SWIRL, Outcome, outside
 
-Outside = Callable[..., subprocess.CompletedProcess[str]]
+PYTEST = ("--import-mode=importlib", "-p", "no:cacheprovider", "-p", "no:xdist", "-q")
+SERIES = """
+backbone = "mlp"
+prior = "try-density"
+metrics = ["try-metric"]
+figures = ["samples"]
+training = { steps = 2, batch = 16 }
+sampling = { count = 8, steps = 2 }
 
-PYTEST = ("-W", "error", "-m", "pytest", "--import-mode=importlib", "-p", "no:cacheprovider",
-          "-p", "no:xdist", "-q")  # fmt: skip
-
-
-def test_every_package_passes_its_own_tests(outside: Outside, tmp_path: Path) -> None:
-    """One process for all of them: most of the time is the import of torch."""
-    made = [create_package(role, f"try-{role}", tmp_path) for role in ROLES]
-    packages = [*made, SWIRL]
-    done = outside(packages, *PYTEST, *(str(package / "tests") for package in packages))
-    assert done.returncode == 0, done.stdout + done.stderr
-    passed = re.search(r"(\d+) passed in", done.stdout)
-    assert passed
-    assert int(passed[1]) > 130
-
-
-COMMANDS = """
-import sys
-import torch
-from genlab.cli.app import _status
-
-torch.set_num_threads(1)
-small = ["--backbone", "mlp", "--set", "sampling.count=60", "--set", "sampling.steps=2"]
-show = ["show", "degradation", "swirl", "--json"]
-run = ["run", "--degradation", "swirl", "--steps", "5", *small, "--out", "run"]
-sys.exit(_status(show) or _status(run))
+[sweep]
+degradation = ["try-degradation", "swirl"]
 """
+FEW = ("--steps=4", "--set=sampling.count=8", "--set=sampling.steps=2", "--set=training.batch=16")
+PLACES = ("dataset", "backbone", "sampler", "objective", "optimiser", "tracker")
 
 
-def test_swirl_is_shown_and_trained_like_our_own(outside: Outside, tmp_path: Path) -> None:
-    done = outside([SWIRL], "-c", COMMANDS)
-    assert done.returncode == 0, done.stdout + done.stderr
-    shown, _ = json.JSONDecoder().raw_decode(done.stdout)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("outside")
+    (made / "series.toml").write_text(SERIES)
+    return made
+
+
+@pytest.fixture(scope="module")
+def outcomes(packages: Sequence[Path], folder: Path) -> Mapping[str, Outcome]:
+    """What became of the packages' own tests, and of commands that use the packages."""
+    parts = [f"--{role}=try-{role}" for role in PLACES]
+    lists = ['--set=metrics=["try-metric"]', '--set=figures=["try-figure"]']
+    return outside(
+        packages,
+        folder,
+        {
+            "tests": [*PYTEST, *(str(package / "tests") for package in packages)],
+            "run": ["run", *parts, *lists, *FEW, "--out=runs/all"],
+            "command": ["try-command", "runs"],
+            "sweep": ["sweep", "series.toml", "--engine=try-engine", "--out=series"],
+            "show": ["show", "degradation", "swirl", "--json"],
+        },
+    )
+
+
+def test_every_package_passes_its_own_tests(outcomes: Mapping[str, Outcome]) -> None:
+    tests = outcomes["tests"]
+    assert tests.status == 0, tests.said
+    passed = re.search(r"(\d+) passed in", tests.said)
+    assert passed
+    assert int(passed[1]) > 350
+
+
+def test_what_the_kit_makes_works_together_in_one_run(
+    outcomes: Mapping[str, Outcome], folder: Path
+) -> None:
+    """Every part that has a place in a run of Gaussian noise is a made one, named on a command line."""
+    assert outcomes["run"].status == 0, outcomes["run"].said
+    run = folder / "runs" / "all"
+    tables = tomllib.loads((run / "run.toml").read_text())
+    assert {tables[role]["name"] for role in PLACES[:-1]} == {f"try-{role}" for role in PLACES[:-1]}
+    assert tables["objective"] == {"name": "try-objective", "gamma": 5.0}
+    assert "genlab-try-backbone 0.1.0" in str(tables)
+    assert (run / "figures" / "try-figure.png").is_file()
+    (header, *lines) = (run / "loss.csv").read_text().splitlines()
+    assert header == "step,loss,lr,elapsed_s"
+    assert lines[-1].startswith("4,")
+    names = {record["name"] for record in json.loads((run / "metrics.json").read_text())["metrics"]}
+    assert "try-metric" in names
+
+
+def test_a_made_command_is_a_command_of_genlab(outcomes: Mapping[str, Outcome]) -> None:
+    assert outcomes["command"].status == 0
+    assert outcomes["command"].said.startswith("runs/all  gaussian on try-dataset  done")
+
+
+def test_a_series_is_carried_out_by_a_made_engine(
+    outcomes: Mapping[str, Outcome], folder: Path
+) -> None:
+    assert outcomes["sweep"].status == 0, outcomes["sweep"].said
+    for name in ("try-degradation", "swirl"):
+        run = folder / "series" / "series" / name
+        assert json.loads((run / "status.json").read_text())["outcome"] == "done"
+        assert tomllib.loads((run / "run.toml").read_text())["prior"]["name"] == "try-density"
+        assert (run / "figures" / "samples.png").is_file()
+
+
+def test_swirl_is_shown_like_our_own(outcomes: Mapping[str, Outcome]) -> None:
+    shown = json.loads(outcomes["show"].said)
     assert shown["package"] == "genlab-swirl 0.1.0"
     assert {p["name"] for p in shown["parameters"]} == {"turns", "rings"}
-    assert "swirl" in (tmp_path / "run" / "run.toml").read_text()
-    assert (tmp_path / "run" / "figures" / "samples.png").is_file()
 
 
 def test_the_example_is_what_the_kit_makes_today(tmp_path: Path) -> None:
@@ -88,7 +137,12 @@ def own_lines(source: str) -> int:
     return sum(not lines[n].lstrip().startswith("#") for n in kept)
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_a_component_takes_fewer_than_thirty_lines(role: str, tmp_path: Path) -> None:
-    module = create_package(role, "few-lines", tmp_path) / "src/genlab_few_lines" / f"{role}.py"
-    assert own_lines(module.read_text()) < 30
+MOST = dict.fromkeys(GROUPS, 35) | {"objective": 15}  # min-SNR with logit-normal times
+
+
+@pytest.mark.parametrize("role", GROUPS)
+def test_a_component_takes_few_lines(role: str, packages: Sequence[Path]) -> None:
+    (module,) = [
+        p for package in packages for p in package.glob(f"src/genlab_try_{role}/{role}.py")
+    ]
+    assert own_lines(module.read_text()) <= MOST[role]
