@@ -24,12 +24,13 @@ from genlab.report.figures.classification import Classification
 from genlab.report.figures.files import figure_bytes
 from genlab.report.figures.forward import Forward
 from genlab.report.figures.images import to_uint8
-from genlab.report.figures.interpolation import Interpolation
+from genlab.report.figures.interpolation import Interpolation, interpolation
 from genlab.report.figures.progressive import Progressive
 from genlab.report.figures.quality import Quality
-from genlab.report.figures.samples import Samples
+from genlab.report.figures.samples import Samples, samples
 from genlab.report.figures.steps import Steps
 from genlab.report.figures.trajectory import Trajectory, mean_step
+from genlab.report.pairs import example_pairs
 
 ORDER = [
     "loss", "quality", "samples-over-training", "samples", "best-and-worst", "steps", "trajectory",
@@ -279,6 +280,9 @@ def test_samples_of_a_class_are_drawn_in_turns(make_run: Any) -> None:
     run = make_run("digits", "flow")
     figure = Samples(n=8, columns=4, labels=(3, "7")).draw(run)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["3", "7"]
+    x = run.model.sample(8, seed=run.seed, label=[3, 7] * 4)
+    wanted = samples(x, run.spec, y=torch.tensor([3, 7] * 4), columns=4)
+    np.testing.assert_array_equal(shown(figure), shown(wanted))
     assert Samples(labels=(3,)).fits(run) is None
     assert "unknown class '11'" in str(Samples(labels=(11,)).fits(run))
     without = make_run("digits", "flow", conditional=False)
@@ -394,15 +398,18 @@ def test_the_drift_is_the_mean_of_the_state_before_given_the_estimate(make_run: 
 
 def test_the_trajectory_reads_forward_reverse_and_drift(make_run: Any) -> None:
     run = make_run("moons")
-    figure = Trajectory(times=(0.25, 1.0), n=30, arrows=5).draw(run)
-    axes = np.array(figure.axes).reshape(3, 2)
-    assert [ax.get_title() for ax in axes[0]] == ["t = 0.25", "t = 1"]
-    x_0 = run.data.test.first(30)[0]
-    assert np.abs(axes[0, 0].collections[0].get_offsets() - x_0.numpy()).mean() < 0.8
-    assert len(axes[1, 1].collections[0].get_offsets()) == 30
+    figure = Trajectory(times=(0.0, 0.3, 1.0), n=30, arrows=5).draw(run)
+    axes = np.array(figure.axes).reshape(3, 3)
+    assert [ax.get_title() for ax in axes[0]] == ["t = 0", "t = 0.3", "t = 1"]
+    drawn = [[np.asarray(ax.collections[0].get_offsets()) for ax in row] for row in axes[:2]]
+    np.testing.assert_allclose(drawn[0][0], run.data.test.first(30)[0])
+    walked = list(run.model.walk(30, seed=run.seed))
+    for k, step in enumerate((10, 7, 0)):
+        np.testing.assert_allclose(drawn[1][k], walked[step].x_t)
     assert len(axes[2, 0].collections[0].U) == 25
-    assert figure.get_supxlabel() == "drift of one of 10 steps"
-    assert "undefined at t = 0" in Trajectory(times=(0,), n=3).draw(run).get_supxlabel()
+    assert "10 steps; it is undefined at t = 0" in figure.get_supxlabel()
+    late = Trajectory(times=(1,), n=3).draw(run)
+    assert late.get_supxlabel() == "drift of one of 10 steps"
 
 
 def test_an_interpolation_begins_and_ends_with_the_classes(make_run: Any) -> None:
@@ -419,6 +426,14 @@ def test_an_interpolation_begins_and_ends_with_the_classes(make_run: Any) -> Non
     np.testing.assert_array_equal(
         pixels[: 8 * size : size, step : step + 8 * size : size], wanted
     )  # a flow comes back to where it was
+
+
+def test_an_interpolation_has_the_options_that_it_is_given(make_run: Any) -> None:
+    run = make_run("digits", seed=5)
+    figure = Interpolation(pairs=1, points=3, t=0.9, path="slerp").draw(run)
+    a, b = example_pairs(run.data.test, 1)
+    between = genlab.interpolate(run.model, a, b, 3, 0.9, path="slerp", seed=5)
+    np.testing.assert_array_equal(shown(figure), shown(interpolation(a, b, between, run.spec)))
 
 
 def test_calibration_counts_what_it_is_asked_for(make_run: Any) -> None:

@@ -19,6 +19,7 @@ import genlab
 from genlab.report.cards import run_card
 from genlab.report.figures.images import png_bytes
 from genlab.report.html import Frame, Page, render
+from genlab.report.output import state_pixels
 from genlab.report.page import page_steps, write_page
 from genlab.report.text import count, duration, number
 
@@ -309,7 +310,7 @@ def test_warnings_stand_below_the_table_once() -> None:
 def test_the_page_of_a_run_has_its_trajectory(
     make_run: Any, tmp_path: Path, data: str, steps: int
 ) -> None:
-    run, wrong = make_run(data), []
+    run, wrong = make_run(data, seed=7), []
     run.model.steps = steps
     write_page(
         run, tmp_path / "report.html", title="noise on " + data, tables={"seed": 3},
@@ -326,6 +327,11 @@ def test_the_page_of_a_run_has_its_trajectory(
         first = np.asarray(animation.convert("L"), dtype=float)
     with Image.open(io.BytesIO(base64.b64decode(states[0]["x_t"].split(",")[1]))) as picture:
         still = np.asarray(picture.convert("L"), dtype=float)
+    wanted = list(
+        run.model.walk({"digits": 16, "volumes": 16, "series": 9}.get(data, 2000), seed=7)
+    )
+    drawn = state_pixels(wanted[0].estimate, run.spec)
+    assert states[0]["estimate"].endswith(base64.b64encode(png_bytes(drawn)).decode())
     assert first.shape == still.shape
     assert np.abs(first - still).mean() < 3, "a GIF has 256 colours"
     text = Parsed(html).text

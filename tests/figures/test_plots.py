@@ -417,6 +417,15 @@ def test_the_running_median_ignores_spikes_and_follows_the_start() -> None:
     np.testing.assert_allclose(smooth[50:], 1.0)
 
 
+def test_the_running_median_is_that_of_a_window() -> None:
+    values = np.random.default_rng(0).normal(size=400)
+    smooth = running_median(values)
+    for i in (10, 57, 200, 389):  # a window of a fortieth on each side
+        assert smooth[i] == np.median(values[i - 10 : i + 11])
+    assert smooth[3] == np.median(values[:7])
+    assert smooth[397] == np.median(values[387:])
+
+
 def test_steps_compares_numbers_of_one_size_of_sample() -> None:
     """Four of 2,048 samples make the line, and the one of 5,000 is no fifth point of it."""
     many = [
@@ -503,6 +512,7 @@ def test_a_density_is_shown_where_it_is() -> None:
     figure = density(lambda p: -8 * (p - at).square().sum(1), x, x[:50], side=41)
     heat = np.asarray(figure.axes[0].images[0].get_array())
     row, column = np.unravel_index(heat.argmax(), heat.shape)
+    assert 0.5 < heat.max() <= 1, "the density, and not its logarithm"
     low, high = figure.axes[1].get_xlim()
     line = np.linspace(low, high, 41)
     assert abs(line[column] - 0.8) < 0.1

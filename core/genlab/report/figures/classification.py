@@ -10,7 +10,6 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure as Drawing
-from matplotlib.lines import Line2D
 from pydantic import Field
 from torch import Tensor
 
@@ -20,12 +19,13 @@ from genlab.report.figure import Figure, Results
 from genlab.report.figures.density import plane
 from genlab.report.figures.needs import density_of, is_flow, no_classes, no_density, no_plane
 from genlab.report.figures.panels import limits_of, points_of, scatter
-from genlab.report.figures.samples import class_name
+from genlab.report.figures.samples import class_handles
 from genlab.report.figures.style import GREY, PALETTE, SMALL, lean, style
 
 __all__ = ["Classification", "classification"]
 
 _LINES = 15  # of the grid in latent space, along each axis
+_TITLES = ("data: z = f(x)", "base: z ~ p(z)", "samples: x ~ p(x)", "classes: x = g(z)", "regions")
 
 
 class Classification(Figure):
@@ -117,21 +117,10 @@ def classification(
     _by_class(axes[3], samples, labels, limits)
     _regions(axes[4], classify, limits, spec.classes, side)
     _by_class(axes[4], x[:1000], y[:1000], limits, edge=0.25)
-    titles = (
-        "data: z = f(x)",
-        "base: z ~ p(z)",
-        "samples: x ~ p(x)",
-        "classes: x = g(z)",
-        "regions",
-    )
-    for ax, title in zip(axes, titles, strict=True):
+    for ax, title in zip(axes, _TITLES, strict=True):
         ax.set_title(title)
         lean(ax)
-    handles = [
-        Line2D([], [], ls="", marker="o", ms=3, color=PALETTE[k % len(PALETTE)],
-               label=class_name(spec, k))
-        for k in range(spec.classes)
-    ]  # fmt: skip
+    handles = class_handles(spec, range(spec.classes))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=SMALL)
     return figure
 

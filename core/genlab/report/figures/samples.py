@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -123,6 +124,15 @@ def class_name(spec: DataSpec, label: int) -> str:
     if label < 0:
         return ""
     return spec.names[label] if label < len(spec.names) else str(label)
+
+
+def class_handles(spec: DataSpec, labels: Iterable[int]) -> list[Line2D]:
+    """Return what stands in a legend of classes: a dot in the colour of each, and its name."""
+    dot: dict[str, Any] = {"ls": "", "marker": "o", "ms": 3}
+    return [
+        Line2D([], [], color=PALETTE[k % len(PALETTE)], label=class_name(spec, k), **dot)
+        for k in labels
+    ]
 
 
 # -- images and volumes ------------------------------------------------------------------------
@@ -265,18 +275,7 @@ def _cloud(
         return
     colours = [PALETTE[int(k) % len(PALETTE)] if k >= 0 else GREY for k in labels]
     scatter(ax, points, limits, colour=colours)
-    handles = [
-        Line2D(
-            [],
-            [],
-            ls="",
-            marker="o",
-            ms=3,
-            color=PALETTE[k % len(PALETTE)],
-            label=class_name(spec, k),
-        )
-        for k in sorted({int(k) for k in labels if k >= 0})
-    ]
+    handles = class_handles(spec, sorted({int(k) for k in labels if k >= 0}))
     if len(handles) <= len(PALETTE):
         ax.legend(handles=handles, loc="upper right", handletextpad=0.1, borderpad=0.1)
 
