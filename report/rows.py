@@ -110,7 +110,7 @@ def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
 
 
 def _identity(row: Mapping[str, Any]) -> tuple[str, ...]:
-    blank = {"parameters of the degradation": {}, "prediction": None, "jitter": 0.0}
+    blank: dict[str, Any] = {"parameters of the degradation": {}, "prediction": None, "jitter": 0.0}
     return tuple(json.dumps(row.get(key, blank.get(key))) for key in _SAME)
 
 
