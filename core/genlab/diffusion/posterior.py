@@ -6,8 +6,9 @@ With :math:`y = A x_0 + b`, an estimate :math:`\hat x_0` is taken to the nearest
     A^+ r = \arg\min_{u} |u|^2 \; \text{s.t.} \; A u = r ,
 
 so that its part in the range of :math:`A^T` is what is known, and the network fills in the null space. The
-least-norm solution is found by conjugate gradients on :math:`(A A^T + \epsilon I) v = r, \; u = A^T v`, which
-needs nothing but A and its adjoint.
+least-norm solution is found by conjugate gradients on :math:`(A^T A + \epsilon I) u = A^T r` from u = 0 on,
+which never leave the range of :math:`A^T` and need nothing but A and its adjoint; what of r is out of the range
+of A, such as the rounding of a picture, is left out at once.
 
 Source: Wang, Yu & Zhang 2022, "Zero-shot image restoration using denoising diffusion null-space model"
 (arXiv:2212.00490), eq. 13.
@@ -79,20 +80,22 @@ def least_norm(operator: LinearDegradation, r: Tensor, t: Tensor, z: Tensor | No
         t: Times ``(B,)``.
         z: The draw of the operator, or None.
     """
-    v = torch.zeros_like(r)
-    residual, direction = r.clone(), r.clone()
-    square = _dot(residual, residual)
+    u, residual = torch.zeros_like(r), r
+    direction = gradient = operator.A_adjoint(r, t, z)
+    square = _dot(gradient, gradient)
     start = square.clamp_min(1e-30)
     for _ in range(_ITERATIONS):
-        gone = operator.A(operator.A_adjoint(direction, t, z), t, z) + _DAMPING * direction
-        rate = square / _dot(direction, gone).clamp_min(1e-30)
-        v, residual = v + rate * direction, residual - rate * gone
-        after = _dot(residual, residual)
+        gone = operator.A(direction, t, z)
+        curvature = _dot(gone, gone) + _DAMPING * _dot(direction, direction)
+        rate = square / curvature.clamp_min(1e-30)
+        u, residual = u + rate * direction, residual - rate * gone
+        gradient = operator.A_adjoint(residual, t, z) - _DAMPING * u
+        after = _dot(gradient, gradient)
         if bool((after <= 1e-10 * start).all()):
             break
-        direction = residual + after / square.clamp_min(1e-30) * direction
+        direction = gradient + after / square.clamp_min(1e-30) * direction
         square = after
-    return operator.A_adjoint(v, t, z)
+    return u
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
