@@ -212,8 +212,8 @@ def _gradient_reaches_parameters(case: _Case) -> None:
         unreached = set(parameters)
         if not parameters:
             continue
-        x, t, y = _inputs(spec, 8)
-        target = example_data(spec.shape, 8, seed=3)
+        x, t, y = _inputs(spec)
+        target = example_data(spec.shape, len(x), seed=3)
         with torch.random.fork_rng(devices=[]):
             for _ in range(4):
                 backbone.zero_grad()

@@ -14,6 +14,7 @@ from torch import Tensor
 from genlab.components.dataset import DataSpec
 from genlab.components.density import Density, FittedDensity, Flow
 from genlab.testing.check import example_data, seeded
+from genlab.testing.plane import Plane
 from genlab.testing.specs import built, fitting, labelled
 
 __all__ = [
@@ -102,6 +103,13 @@ class Case:
         if not isinstance(flow, Flow):
             raise AssertionError(f"built for {spec} it is no Flow")
         return flow
+
+    @cached_property
+    def plane(self) -> tuple[Plane, Tensor]:
+        """The integrals of a density on the plane, and samples of it."""
+        density = self.ready(DataSpec((2,), "vector"))
+        samples = sample_of(density, 4000)
+        return Plane.integrate(lambda x: log_prob_of(density, x), samples), samples
 
     def prepare(self, spec: DataSpec) -> Density:
         """Build a density in eval mode: fitted, or with random parameters."""

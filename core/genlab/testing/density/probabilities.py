@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from genlab.components.dataset import DataSpec
 from genlab.components.density import FittedDensity
 from genlab.testing.check import (
     global_rng_untouched,
@@ -14,7 +13,7 @@ from genlab.testing.check import (
     seeded,
 )
 from genlab.testing.density.case import SPECS, Case, data, log_prob_of, sample_of
-from genlab.testing.plane import Plane, require_samples_fit
+from genlab.testing.plane import require_samples_fit
 from genlab.testing.specs import require_built_as_tags_say
 
 __all__ = ["ALWAYS", "BUILT", "ON_THE_PLANE"]
@@ -117,17 +116,14 @@ def _state_dict_round_trip(case: Case) -> None:
 
 def _integrates_to_one(case: Case) -> None:
     """On the plane the density integrates to 1."""
-    density = case.ready(DataSpec((2,), "vector"))
-    plane = Plane.integrate(lambda x: log_prob_of(density, x), sample_of(density, 4000))
+    plane, _ = case.plane
     require(abs(plane.mass - 1) <= 0.02, f"the integral over the plane is {plane.mass:.4f}")
 
 
 def _samples_follow_log_prob(case: Case) -> None:
     """On the plane, samples have the mean and the squares that the density has."""
-    density = case.ready(DataSpec((2,), "vector"))
-    samples = sample_of(density, 4000)
-    plane = Plane.integrate(lambda x: log_prob_of(density, x), samples)
-    require_samples_fit(plane, samples, "4000 samples")
+    plane, samples = case.plane
+    require_samples_fit(plane, samples, f"{len(samples)} samples")
 
 
 BUILT = (_takes_what_its_tags_say,)

@@ -26,7 +26,7 @@ _VARIANCES = (0.04, 1.0, 25.0)
 """An error of a step by a factor f changes the variance v by about the power 1 - f: 1 alone would hide it."""
 _BIAS = 0.05
 """What steps of finite length are allowed, in the logarithm of the variance."""
-_MANY = 20_000
+_MANY = 12_000
 _FEWER = 2_000  # examples where every coordinate has a rate of its own, which is slow
 
 
