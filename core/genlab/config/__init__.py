@@ -6,7 +6,6 @@ from genlab.config.assemble import (
     assemble,
     assemble_model,
     pick_device,
-    refuse_sampler,
     require_metrics_fit,
 )
 from genlab.config.chosen import Chosen, Objects, choose, made, version_of
@@ -48,7 +47,6 @@ __all__ = [
     "nested",
     "parse_assignments",
     "pick_device",
-    "refuse_sampler",
     "require_metrics_fit",
     "resolve",
     "version_of",

@@ -24,6 +24,7 @@ from genlab.config.resolved import Diffusion, Learned, Resolved
 from genlab.diffusion.model import DensityModel, DiffusionModel, Model
 from genlab.diffusion.prior import Prior, summary_spec
 from genlab.diffusion.restorer import Restorer
+from genlab.diffusion.trajectory import refuse_sampler
 from genlab.errors import RequestError
 from genlab.evaluation.evaluate import require_metric_fits
 
@@ -33,7 +34,6 @@ __all__ = [
     "assemble",
     "assemble_model",
     "pick_device",
-    "refuse_sampler",
     "require_metrics_fit",
 ]
 
@@ -129,7 +129,8 @@ def _diffusion(
 ) -> Parts:
     degradation: Degradation = made("degradation", method.degradation, objects)
     sampler: Sampler = made("sampler", method.sampler, objects)
-    refuse_sampler(method.sampler.name, sampler, method.degradation.name, degradation)
+    refuse_sampler(sampler, degradation)
+    sampler.grid(2, degradation)  # its times may need more of the degradation, and say so now
     known = _known(config, spec)
     _refuse_class("backbone", method.backbone, objects, spec)
     backbone: nn.Module = made("backbone", method.backbone, objects, known)
@@ -188,22 +189,6 @@ def require_metrics_fit(parts: AllParts, dataset: Dataset) -> None:
         require_metric_fits(name, metric, dataset.spec, dataset)
 
 
-def refuse_sampler(name: str, sampler: Sampler, other: str, degradation: Degradation) -> None:
-    """Refuse a sampler that needs more than the degradation offers, naming those that fit.
-
-    Raises:
-        RequestError: It does.
-    """
-    if isinstance(degradation, sampler.requires):
-        sampler.grid(2, degradation)  # its times may need more of the degradation, and say so now
-        return
-    fitting = [n for n in registry("sampler").names() if _walks(n, degradation)]
-    raise RequestError(
-        f"the sampler {name!r} needs a {sampler.requires.__name__}, and {other!r} is none. These fit "
-        f"{other!r}: {', '.join(fitting)}"
-    )
-
-
 def pick_device(name: str) -> torch.device:
     """Return the device of a name; ``"auto"`` takes the best there is.
 
@@ -258,10 +243,3 @@ def _tags(slot: str, chosen: Chosen, objects: Objects) -> Any:
         return getattr(found, "tags", None)
     cls: Callable[..., Any] = class_of(slot, chosen, objects)
     return getattr(cls, "tags", None)
-
-
-def _walks(name: str, degradation: Degradation) -> bool:
-    try:
-        return isinstance(degradation, registry("sampler").get(name).requires)
-    except RequestError:
-        return False

@@ -8,7 +8,7 @@ from genlab.diffusion.posterior import consistent
 from genlab.diffusion.prior import Prior, summaries, summary_spec
 from genlab.diffusion.restoration import check_time, restore, restore_by_posterior
 from genlab.diffusion.restorer import Restorer, jittered
-from genlab.diffusion.trajectory import Step, end_of, trajectory
+from genlab.diffusion.trajectory import Step, end_of, refuse_sampler, trajectory
 
 __all__ = [
     "DensityModel",
@@ -26,6 +26,7 @@ __all__ = [
     "interpolate",
     "jittered",
     "latent_mean",
+    "refuse_sampler",
     "require_shape",
     "restore",
     "restore_by_posterior",

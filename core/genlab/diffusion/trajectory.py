@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from genlab.components.degradation import Degradation
+from genlab.components.registry import registry
 from genlab.components.sampler import Restores, Sampler
 from genlab.diffusion.restorer import jittered
 from genlab.errors import RequestError
 
-__all__ = ["Conditioned", "Step", "end_of", "trajectory"]
+__all__ = ["Conditioned", "Step", "end_of", "refuse_sampler", "trajectory"]
 
 
 class Step(NamedTuple):
@@ -119,11 +120,7 @@ def trajectory(
         >>> [round(step.t, 2) for step in walked]
         [1.0, 0.75, 0.5, 0.25, 0.0]
     """
-    if not isinstance(restorer.degradation, sampler.requires):
-        raise RequestError(
-            f"the sampler {sampler!r} needs a {sampler.requires.__name__}, and {restorer.degradation!r} "
-            f"is none"
-        )
+    refuse_sampler(sampler, restorer.degradation)
     deviation = float(getattr(restorer, "jitter", 0.0)) if jitter is None else jitter
     x_t = jittered(x_t, deviation, generator)
     times = sampler.grid(steps or sampler.usual_steps, restorer.degradation).to(x_t.device) * start
@@ -138,6 +135,31 @@ def trajectory(
         x_t = x_s
     end = x_0 if deviation else x_t
     yield Step(0.0, end, end)
+
+
+def refuse_sampler(sampler: Sampler, degradation: Degradation) -> None:
+    """Refuse a sampler that needs more than the degradation offers, naming those that fit.
+
+    Raises:
+        RequestError: It does.
+    """
+    if isinstance(degradation, sampler.requires):
+        return
+    samplers, degradations = registry("sampler"), registry("degradation")
+    given = samplers.name_of(type(sampler)) or sampler
+    other = degradations.name_of(type(degradation)) or degradation
+    fitting = [name for name in samplers.names() if _walks(name, degradation)]
+    raise RequestError(
+        f"the sampler {given!r} needs a {sampler.requires.__name__}, and {other!r} is none. These fit "
+        f"it: {', '.join(fitting)}"
+    )
+
+
+def _walks(name: str, degradation: Degradation) -> bool:
+    try:
+        return isinstance(degradation, registry("sampler").get(name).requires)
+    except RequestError:
+        return False
 
 
 def end_of(steps: Iterable[Step]) -> Tensor:
