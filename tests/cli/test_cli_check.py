@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from genlab.cli.app import _status
+from genlab.cli.app import exit_status
 
 
 def checked(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    status = _status(["check", *arguments, "--json"])
+    status = exit_status(["check", *arguments, "--json"])
     about: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert status == (0 if about["passed"] else 1)
     return about
@@ -47,7 +47,7 @@ def test_check_runs_the_contract_of_every_role(
 
 
 def test_the_table_says_what_broke_and_how(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _status(["check", "degradation", "mix"]) == 1
+    assert exit_status(["check", "degradation", "mix"]) == 1
     said = " ".join(capsys.readouterr().out.split())
     assert re.search(r"failed summary_is_small summarize\(\) returns fewer numbers", said)
     assert "64 numbers are left" in said
@@ -64,7 +64,7 @@ def test_a_failure_may_be_expected_but_must_then_occur(capsys: pytest.CaptureFix
     row = next(row for row in about["checks"] if row["check"] == "finite")
     assert row["outcome"] == "failed"
     assert "it passes, but was expected to fail" in row["example"]
-    assert _status(["check", "sampler", "naive", "--expect", "finite=no reason"]) == 1
+    assert exit_status(["check", "sampler", "naive", "--expect", "finite=no reason"]) == 1
     assert "expected: no reason" in capsys.readouterr().out
 
 
@@ -98,7 +98,7 @@ def test_a_wrong_request_is_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert _status(arguments) == 2
+    assert exit_status(arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert len(captured.err.splitlines()) == 1
@@ -110,7 +110,7 @@ def test_show_draws_a_degradation_at_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "strip.png"
-    assert _status(["show", "degradation", "blur", "--out", str(out), "--json"]) == 0
+    assert exit_status(["show", "degradation", "blur", "--out", str(out), "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["preview"] == str(out)
     assert "arXiv:2206.13397" in shown["reference"]
@@ -118,13 +118,13 @@ def test_show_draws_a_degradation_at_work(
         assert strip.width > strip.height > 100
     points = tmp_path / "points.svg"
     arguments = ["--dataset", "moons", "--set", "schedule=linear", "--out", str(points)]
-    assert _status(["show", "degradation", "gaussian", *arguments]) == 0
+    assert exit_status(["show", "degradation", "gaussian", *arguments]) == 0
     assert str(points) in capsys.readouterr().out
     assert points.is_file()
 
 
 def test_show_reads_well(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _status(["show", "metric", "sliced-wasserstein"]) == 0
+    assert exit_status(["show", "metric", "sliced-wasserstein"]) == 0
     said = capsys.readouterr().out
     assert "reference: Bonneel et al. 2015" in said
     assert ".. math::" in said

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import genlab
-from genlab.cli.app import _status
+from genlab.cli.app import exit_status
 
 
 def genlab_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -37,7 +37,7 @@ def test_looking_around_imports_no_torch(arguments: list[str]) -> None:
 
 
 def test_list_names_every_component(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _status(["list", "--json"]) == 0
+    assert exit_status(["list", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     names = {(row["role"], row["name"]) for row in rows}
     for role in ("degradation", "backbone", "sampler", "density", "dataset", "metric"):
@@ -47,19 +47,19 @@ def test_list_names_every_component(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_show_tells_parameters_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _status(["show", "degradation", "blur", "--json"]) == 0
+    assert exit_status(["show", "degradation", "blur", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     parameters = {p["name"]: p for p in shown["parameters"]}
     assert set(parameters) == {"sigma_max", "ratio", "cutoff"}
     assert parameters["ratio"]["default"] == 12.0
     assert "pixels" in parameters["sigma_max"]["description"]
     assert shown["tags"]["linear"] is True
-    assert _status(["show", "sampler", "ddim"]) == 0
+    assert exit_status(["show", "sampler", "ddim"]) == 0
     assert "eta" in capsys.readouterr().out
 
 
 def test_doctor_finds_everything_in_order(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _status(["doctor", "--json"]) == 0
+    assert exit_status(["doctor", "--json"]) == 0
     checks = json.loads(capsys.readouterr().out)
     assert all(check["ok"] for check in checks)
     assert {"python", "torch", "cpu", "components"} <= {check["check"] for check in checks}
@@ -70,7 +70,7 @@ def test_sample_writes_grids_arrays_and_walks(
 ) -> None:
     run = str(digits_run.path)
     for name in ("grid.png", "samples.npz", "walk.gif"):
-        assert _status(["sample", run, "-n", "9", "--out", str(tmp_path / name)]) == 0
+        assert exit_status(["sample", run, "-n", "9", "--out", str(tmp_path / name)]) == 0
     assert "9 samples" in capsys.readouterr().out
     with np.load(tmp_path / "samples.npz") as file:
         assert file["x"].shape == (9, 1, 8, 8)
@@ -84,9 +84,9 @@ def test_sample_writes_grids_arrays_and_walks(
 
 def test_figures_draws_one_or_all(digits_run: genlab.Run, tmp_path: Path) -> None:
     out = tmp_path / "loss.svg"
-    assert _status(["figures", str(digits_run.path), "loss", "--out", str(out)]) == 0
+    assert exit_status(["figures", str(digits_run.path), "loss", "--out", str(out)]) == 0
     assert out.read_text().lstrip().startswith("<?xml")
-    assert _status(["figures", str(digits_run.path)]) == 0
+    assert exit_status(["figures", str(digits_run.path)]) == 0
 
 
 def test_a_failed_run_exits_with_1(
@@ -94,7 +94,7 @@ def test_a_failed_run_exits_with_1(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     overflow = ["--set", "training.lr=1e38", "--set", "training.warmup=0"]
-    assert _status(["run", "--steps", "200", *overflow, "--out", "burst"]) == 1
+    assert exit_status(["run", "--steps", "200", *overflow, "--out", "burst"]) == 1
     assert "finite" in capsys.readouterr().err
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from genlab.cli.app import _status
+from genlab.cli.app import exit_status
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +16,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_new_says_what_to_do_next(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _status(["new", "degradation", "ripple"]) == 0
+    assert exit_status(["new", "degradation", "ripple"]) == 0
     said = capsys.readouterr().out
     commands = ["cd genlab-ripple", "uv run pytest", "uv run genlab run --degradation ripple"]
     assert [said.index(command) for command in commands] == sorted(map(said.index, commands))
@@ -25,7 +25,7 @@ def test_new_says_what_to_do_next(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_new_writes_where_it_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _status(["new", "metrics", "gap", "--out", "deep/down"]) == 0
+    assert exit_status(["new", "metrics", "gap", "--out", "deep/down"]) == 0
     assert (tmp_path / "deep/down/genlab-gap/src/genlab_gap/metric.py").is_file()
     assert """uv run genlab run --set 'metrics=["gap"]'""" in capsys.readouterr().out
 
@@ -42,7 +42,7 @@ def test_new_writes_where_it_is_told(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_a_wrong_request_is_one_line_and_nothing_is_written(
     arguments: list[str], wanted: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _status(["new", *arguments]) == 2
+    assert exit_status(["new", *arguments]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert len(captured.err.splitlines()) == 1
@@ -51,9 +51,9 @@ def test_a_wrong_request_is_one_line_and_nothing_is_written(
 
 
 def test_a_folder_is_never_written_over(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _status(["new", "degradation", "ripple"]) == 0
+    assert exit_status(["new", "degradation", "ripple"]) == 0
     mine = Path("genlab-ripple/README.md")
     mine.write_text("mine")
-    assert _status(["new", "degradation", "ripple"]) == 2
+    assert exit_status(["new", "degradation", "ripple"]) == 2
     assert "exists already" in capsys.readouterr().err
     assert mine.read_text() == "mine"

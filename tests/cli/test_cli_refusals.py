@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import genlab
-from genlab.cli.app import _status
+from genlab.cli.app import exit_status
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """Run a command that must be refused, and return what it said."""
     before = sorted(Path.cwd().rglob("*"))
-    assert _status(list(arguments)) == 2
+    assert exit_status(list(arguments)) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     lines = captured.err.splitlines()

@@ -143,14 +143,12 @@ def version(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit.
-
-    Exit codes: 0 done, 1 failed, 2 the request was wrong, 3 interrupted.
-    """
-    sys.exit(_status(None if arguments is None else list(arguments)))
+    """Run the command line and exit with its :func:`exit_status`."""
+    sys.exit(exit_status(None if arguments is None else list(arguments)))
 
 
-def _status(arguments: list[str] | None) -> int:
+def exit_status(arguments: list[str] | None) -> int:
+    """Run the command line, and return 0 for done, 1 for failed, 2 for a wrong request, 3 for interrupted."""
     try:
         status = app(arguments, prog_name="genlab", standalone_mode=False)
     except click.ClickException as error:

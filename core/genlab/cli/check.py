@@ -29,7 +29,8 @@ def check(
     name: Name,
     settings: Settings = None,
     dataset: Annotated[
-        str | None, typer.Option(help="What a metric is checked on; small images and points if left out.")
+        str | None,
+        typer.Option(help="What a metric is checked on; small images and points if left out."),
     ] = None,
     data: Data = None,
     expect: Annotated[

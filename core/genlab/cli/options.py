@@ -39,14 +39,20 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 Data = Annotated[
     Path | None, typer.Option(help="The data folder, for data sets that live in files.")
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Device = Annotated[
+    str | None,
+    typer.Option(help="auto, cpu, cuda or mps; without it: as in the experiment, or auto."),
+]
 Minutes = Annotated[float | None, typer.Option(help="Budget in minutes of training.")]
 Steps = Annotated[int | None, typer.Option(help="Budget in optimiser steps.")]
 Epochs = Annotated[float | None, typer.Option(help="Budget in passes over the data.")]
 Checkpoint = Annotated[
     str, typer.Option(help="Which weights: last, or best by the evaluations during training.")
 ]
-Seed = Annotated[int, typer.Option(help="Seed of everything that is random.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(help="Seed of everything that is random; without it: as in the experiment, or 0."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Trackers = Annotated[
     list[str] | None,

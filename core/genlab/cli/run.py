@@ -31,8 +31,8 @@ def run(
     measure: options.Measure = True,
     draw: options.Draw = True,
     dry_run: options.DryRun = False,
-    seed: options.Seed = 0,
-    device: options.Device = "auto",
+    seed: options.Seed = None,
+    device: options.Device = None,
     out: options.RunOut = None,
 ) -> None:
     """Train a model, sample from it, measure and plot, and leave a run folder.

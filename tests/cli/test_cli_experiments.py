@@ -1,0 +1,22 @@
+"""An experiment's own settings hold unless the command line says otherwise."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from genlab.cli.app import exit_status
+
+
+@pytest.mark.parametrize(("options", "seed"), [([], 5), (["--seed", "0"], 0)])
+def test_an_experiments_seed_holds_unless_another_is_asked_for(
+    options: list[str], seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('seed = 5\ndevice = "cpu"\ndataset = "moons"\n', "utf-8")
+    assert exit_status(["run", str(file), "--dry-run", *options]) == 0
+    config = tomllib.loads(capsys.readouterr().out)
+    assert config["seed"] == seed
+    assert config["device"] == "cpu"
