@@ -1,171 +1,276 @@
-"""Measuring: what is stored, what is refused, and the quality of restored images."""
+"""Measuring samples: what each number stands beside, what is refused, and in which order things are drawn."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
+from torch import Tensor
 
 import genlab
-from genlab import DataSpec, Examples, Metric, MetricTags
-from genlab.evaluation import measure, psnr, require_metric_fits, ssim
+from genlab import (
+    ArrayDataset,
+    Data,
+    DataSpec,
+    Examples,
+    Metric,
+    MetricTags,
+    RequestError,
+    RunError,
+    build,
+    evaluate,
+)
+from genlab.components import loaded
+from genlab.evaluation import built_metrics, misfit, require_metric_fits
+from genlab.testing.tiny import TwoNormals
 
-SPEC = DataSpec((2,), "vector")
 
+class Means(Metric):
+    """The distance of the means, and what it was given.
 
-class Shift(Metric):
-    """The distance of the means, and how many examples it saw."""
+    Args:
+        scale: A factor.
+    """
 
     tags = MetricTags(features="means", at_least=50, at_most=80)
 
-    def fit(self, train: Examples, spec: DataSpec, *, seed: int) -> int:
+    def __init__(self, *, scale: float = 1.0) -> None:
+        self.scale = scale
+        self.given: list[tuple[Tensor, Tensor]] = []
+        self.fitted: list[Any] = []
+
+    def fit(self, train: Examples, spec: DataSpec, *, seed: int, **modes: Any) -> int:
+        self.fitted.append((train, spec, seed, modes))
         return seed
 
-    def score(self, fitted: Any, x: torch.Tensor, real: torch.Tensor) -> dict[str, float]:
-        return {"shift": float((x.mean(0) - real.mean(0)).norm()), "seen": len(x) + len(real) / 1e4}
+    def score(self, fitted: Any, x: Tensor, real: Tensor) -> dict[str, float]:
+        self.given.append((x, real))
+        distance = self.scale * float((x.mean(0) - real.mean(0)).norm())
+        return {"Means": distance, "seen": len(x) + len(real) / 1e4}
 
 
-def points(n: int, seed: int) -> Examples:
-    return Examples(torch.randn(n, 2, generator=torch.Generator().manual_seed(seed)))
+class TrainDistance(Means):
+    """Is itself a distance to the training split."""
+
+    tags = MetricTags(baseline="test")
 
 
-def records(n: int, metric: Metric | None = None) -> dict[str, dict[str, Any]]:
-    found = measure(
-        "shift",
-        metric or Shift(),
-        3 + points(n, 0).x,
-        points(300, 1),
-        points(200, 2),
-        SPEC,
-        seed=5,
-        ema=True,
-    )
-    return {record["name"]: record for record in found}
+def data(train: int = 300, test: int = 200) -> Data:
+    """Points that tell their split and number: train from 0 on, test from 10000 on."""
+    spec = DataSpec((2,), "vector")
+    splits = [
+        Examples(start + torch.arange(n, dtype=torch.float32)[:, None].repeat(1, 2))
+        for start, n in ((0, train), (10_000, test))
+    ]
+    return Data(spec, *splits, dataset=TwoNormals())
+
+
+def samples(n: int) -> Tensor:
+    return -torch.arange(1.0, n + 1)[:, None].repeat(1, 2)
+
+
+def ids(x: Tensor) -> list[int]:
+    return x[:, 0].int().tolist()
+
+
+# --- records
 
 
 def test_a_record_holds_all_that_is_needed_to_trust_it() -> None:
-    record = records(60)["shift"]
-    assert record.pop("value") == pytest.approx(18**0.5, abs=0.5)
-    assert record.pop("floor") < 0.6
-    assert record == {
-        "name": "shift", "n": 60, "features": "means", "reference": "test", "reference_n": 60,
-        "seed": 5, "ema": True, "floor_n": 60,
+    metric = Means()
+    first, second = evaluate(samples(60), data(), metric, seed=5)
+    (x, real), (stand_in, against) = metric.given
+    distance, baseline = (
+        float((a.mean(0) - b.mean(0)).norm()) for a, b in ((x, real), (stand_in, against))
+    )
+    assert first == {
+        "name": "Means", "value": pytest.approx(distance), "n": 60, "features": "means",
+        "reference": "test", "reference_n": 60, "seed": 5, "ema": True,
+        "baseline": pytest.approx(baseline), "baseline_n": 60,
     }  # fmt: skip
+    assert second["name"] == "Means/seen"
+    assert second["value"] == second["baseline"] == 60 + 60 / 1e4
+    ((train, spec, seed, modes),) = metric.fitted
+    assert (len(train), spec.shape, seed, modes) == (300, (2,), 5, {})
+    assert evaluate(samples(60), data(), Means(), ema=False)[0]["ema"] is False
+
+
+def test_samples_are_held_against_the_test_split_and_so_is_the_baseline() -> None:
+    """In place of the samples: as many examples of the test split, against as many of the training split."""
+    metric = Means()
+    evaluate(samples(60), data(), metric)
+    (x, real), (stand_in, against) = metric.given
+    assert ids(x) == [-i for i in range(1, 61)]
+    assert len(set(ids(real))) == 60
+    assert min(ids(real)) >= 10_000
+    assert ids(real) != sorted(ids(real)), "they are chosen at random"
+    assert torch.equal(stand_in, real)
+    assert len(set(ids(against))) == 60
+    assert max(ids(against)) < 10_000
+
+
+@pytest.mark.parametrize(("n", "half"), [(60, 60), (150, 100)])
+def test_a_distance_to_the_training_split_has_one_half_of_the_test_split_against_the_other(
+    n: int, half: int
+) -> None:
+    metric = TrainDistance()
+    record, _ = evaluate(samples(n), data(), metric)
+    stand_in, against = metric.given[1]
+    assert (len(stand_in), len(against), record["baseline_n"]) == (half, half, half)
+    assert min(ids(stand_in) + ids(against)) >= 10_000
+    assert not set(ids(stand_in)) & set(ids(against))
+
+
+def test_a_test_split_of_one_is_its_own_baseline() -> None:
+    metric = TrainDistance()
+    evaluate(samples(5), data(test=1), metric)
+    assert [ids(part) for part in metric.given[1]] == [[10_000], [10_000]]
+
+
+def test_fewer_real_examples_are_told() -> None:
+    record, _ = evaluate(samples(60), data(test=20), Means())
+    assert (record["n"], record["reference_n"], record["baseline_n"]) == (60, 20, 20)
+    assert "60 samples against 20 real examples" in record["warning"]
 
 
 def test_a_metric_is_given_at_most_what_it_looks_at() -> None:
-    found = records(150)
-    assert found["shift/seen"]["value"] == 80 + 80 / 1e4
-    assert found["shift/seen"]["n"] == 80
+    metric = Means()
+    record, seen = evaluate(samples(150), data(), metric)
+    assert (record["n"], record["reference_n"], seen["value"]) == (80, 80, 80 + 80 / 1e4)
+    assert ids(metric.given[0][0]) == [-i for i in range(1, 81)], "the first ones"
 
 
 def test_few_samples_carry_a_warning() -> None:
-    assert "warning" not in records(50)["shift"]
-    assert "49 samples" in records(49)["shift"]["warning"]
-    assert "takes 50" in records(49)["shift"]["warning"]
-
-
-def test_no_samples_are_refused() -> None:
-    with pytest.raises(genlab.RequestError, match="no samples"):
-        records(0)
-
-
-def test_samples_that_are_not_finite_are_counted() -> None:
-    x = points(20, 0).x.clone()
-    x[3:5, 1] = torch.nan
-    with pytest.raises(genlab.RunError, match="2 of 20 samples are not finite"):
-        measure("shift", Shift(), x, points(30, 1), points(30, 2), SPEC, seed=0, ema=True)
+    assert "warning" not in evaluate(samples(50), data(), Means())[0]
+    for record in evaluate(samples(49), data(), Means()):
+        assert record["warning"] == (
+            "Means of 49 samples against 49 real examples is biased: it takes 50 of each, and compares "
+            "only with numbers of the same N"
+        )
 
 
 def test_the_same_seed_measures_the_same() -> None:
-    assert records(60) == records(60)
+    found = []
+    for seed in (0, 0, 1):
+        metric = Means()
+        evaluate(samples(60), data(), metric, seed=seed)
+        found.append((ids(metric.given[0][1]), ids(metric.given[1][1])))
+    assert found[0] == found[1]
+    assert found[0][0] != found[2][0]
+    assert found[0][1] != found[2][1]
+
+
+def test_what_is_done_is_told() -> None:
+    told: list[int] = []
+    evaluate(samples(60), data(), [Means(), TrainDistance()], advance=told.append)
+    assert told == [1, 2]
+
+
+# --- naming metrics
+
+
+def test_metrics_by_name_or_as_objects() -> None:
+    sliced = build("metric", "sliced-wasserstein", projections=7)
+    means = Means()
+    for given, names in (
+        ("mmd", ["mmd"]),
+        (means, ["Means"]),
+        (sliced, ["sliced-wasserstein"]),
+        (["mmd", sliced, means], ["mmd", "sliced-wasserstein", "Means"]),
+        ({"mmd": {}, "my-name": means}, ["mmd", "my-name"]),
+    ):
+        assert list(built_metrics(given)) == names  # type: ignore[arg-type]
+    assert built_metrics(sliced)["sliced-wasserstein"] is sliced
+    assert built_metrics({"sliced-wasserstein": {"projections": 3}})[
+        "sliced-wasserstein"
+    ].params == {"projections": 3}
+    with pytest.raises(RequestError, match=r"unknown metric 'mmdd'\. Did you mean 'mmd'"):
+        built_metrics("mmdd")
+    with pytest.raises(RequestError, match=r"metric\.projections"):
+        built_metrics({"sliced-wasserstein": {"projections": 0}})
+
+
+def test_a_name_of_its_own_stands_in_the_records() -> None:
+    records = evaluate(samples(60), data(), {"mine": Means(scale=0)})
+    assert [record["name"] for record in records] == ["mine/Means", "mine/seen"]
+
+
+def test_a_real_metric_of_real_data_is_its_baseline() -> None:
+    made = loaded(TwoNormals())
+    x, _ = made.dataset.draw(500, generator=torch.Generator().manual_seed(9)).first(500)  # type: ignore[attr-defined]
+    (same,) = evaluate(x, made, "sliced-wasserstein")
+    (off,) = evaluate(x + 2, made, "sliced-wasserstein")
+    assert same["value"] == pytest.approx(same["baseline"], abs=0.1)
+    # moved by 2 in both coordinates, projected: 2 |cos a + sin a|, whose mean square is 4
+    assert off["value"] == pytest.approx(2.0, abs=0.15)
+    assert off["baseline"] == same["baseline"]
+
+
+# --- refusals
+
+
+def test_no_samples_are_refused() -> None:
+    with pytest.raises(RequestError, match="the metric 'Means' has no samples to measure"):
+        evaluate(samples(0), data(), Means())
+
+
+def test_samples_that_are_not_finite_are_counted() -> None:
+    x = samples(20)
+    x[3:5, 1] = torch.nan
+    x[7] = torch.inf
+    with pytest.raises(RunError, match="the metric 'Means': 3 of 20 samples are not finite"):
+        evaluate(x, data(), Means())
+    beyond = samples(100)
+    beyond[99] = torch.nan
+    assert evaluate(beyond, data(), Means()), "the metric looks at the first 80"
+
+
+IMAGES = ArrayDataset(x=torch.zeros(4, 1, 2, 2), y=[0, 1, 0, 1])
 
 
 @pytest.mark.parametrize(
-    ("tags", "message"),
+    ("tags", "dataset", "message"),
     [
-        (MetricTags(data=frozenset({"image"})), "is for image data"),
-        (MetricTags(labels=True), "needs labels"),
-        (MetricTags(modes=True), "knows its modes"),
+        (MetricTags(data=frozenset({"image"})), TwoNormals(),
+         r"the metric 'm' is for image data, and this data is vector data of shape \(2,\)"),
+        (MetricTags(data=frozenset({"volume", "series"})), IMAGES, "is for series and volume data"),
+        (MetricTags(labels=True), ArrayDataset(x=torch.zeros(4, 2)), "'m' needs labels, and this data has none"),
+        (MetricTags(modes=True), TwoNormals(), "such as '8-gaussians' or '25-gaussians', and TwoNormals does not"),
+        (MetricTags(modes=True), None, "and this data does not"),
     ],
-)
-def test_a_metric_that_does_not_fit_is_refused(tags: MetricTags, message: str) -> None:
-    metric = Shift()
+)  # fmt: skip
+def test_a_metric_that_does_not_fit_is_refused(
+    tags: MetricTags, dataset: Any, message: str
+) -> None:
+    metric = Means()
     metric.tags = tags
-    with pytest.raises(genlab.RequestError, match=message):
-        require_metric_fits("shift", metric, SPEC, None)
-    with pytest.raises(genlab.RequestError, match=message):
-        records(10, metric)
+    spec = TwoNormals().spec if dataset is None else dataset.spec
+    with pytest.raises(RequestError, match=message):
+        require_metric_fits("m", metric, spec, dataset)
+    if dataset is not None:
+        with pytest.raises(RequestError, match=message):
+            evaluate(samples(10), loaded(dataset), {"m": metric})
 
 
-def images(n: int, shape: tuple[int, ...], seed: int) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(n, *shape, generator=generator) * 2 - 1
+def test_a_metric_that_fits_is_not() -> None:
+    metric = Means()
+    assert misfit("m", metric, TwoNormals().spec, TwoNormals()) is None
+    metric.tags = MetricTags(labels=True)
+    assert misfit("m", metric, IMAGES.spec, IMAGES) is None
 
 
-def reference_ssim(x: np.ndarray, y: np.ndarray) -> float:
-    """The formula as scikit-image has it with a Gaussian window, channel by channel."""
-    found = []
-    for a, b in zip(x, y, strict=True):
+def test_a_metric_of_modes_is_given_the_data_set() -> None:
+    modes = genlab.load("8-gaussians")
 
-        def mean(z: np.ndarray) -> np.ndarray:
-            return gaussian_filter(z, 1.5, truncate=3.5)[5:-5, 5:-5]
+    class Knows(Means):
+        """Looks at modes."""
 
-        variance_a, variance_b = mean(a * a) - mean(a) ** 2, mean(b * b) - mean(b) ** 2
-        covariance = mean(a * b) - mean(a) * mean(b)
-        above = (2 * mean(a) * mean(b) + 0.02**2) * (2 * covariance + 0.06**2)
-        below = (mean(a) ** 2 + mean(b) ** 2 + 0.02**2) * (variance_a + variance_b + 0.06**2)
-        found.append((above / below).mean())
-    return float(np.mean(found))
+        tags = MetricTags(modes=True)
 
-
-@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 11, 16), (3, 32, 20)])
-def test_ssim_is_the_formula_in_numpy(shape: tuple[int, ...]) -> None:
-    x = images(4, shape, 0)
-    y = (x + 0.3 * images(4, shape, 1)).clamp(-1, 1)
-    want = [
-        reference_ssim(a, b) for a, b in zip(x.double().numpy(), y.double().numpy(), strict=True)
-    ]
-    np.testing.assert_allclose(ssim(x, y).numpy(), want, rtol=1e-6)
-
-
-@pytest.mark.parametrize("side", [3, 8, 9, 28])
-def test_ssim_of_equal_images_is_one_and_of_others_less(side: int) -> None:
-    x, y = images(5, (1, side, side), 0), images(5, (1, side, side), 1)
-    torch.testing.assert_close(ssim(x, x), torch.ones(5, dtype=torch.float64))
-    assert bool((ssim(x, y) < 0.9).all())
-    torch.testing.assert_close(ssim(x, y), ssim(y, x))
-
-
-def test_ssim_of_flat_images_is_the_comparison_of_brightness() -> None:
-    x, y = torch.full((1, 1, 12, 12), 0.5), torch.full((1, 1, 12, 12), 0.25)
-    want = (2 * 0.125 + 4e-4) / (0.25 + 0.0625 + 4e-4)
-    assert float(ssim(x, y)) == pytest.approx(want, rel=1e-9)
-
-
-def test_psnr_by_hand() -> None:
-    x = torch.zeros(3, 2, 4, 4)
-    y = torch.stack([x[0], x[0] + 0.2, x[0] + 2])
-    np.testing.assert_allclose(psnr(x, y).numpy(), [np.inf, 20, 0], atol=1e-5)
-
-
-def test_psnr_takes_each_pair_alone() -> None:
-    x, y = images(6, (3, 8, 8), 0), images(6, (3, 8, 8), 1)
-    want = [
-        10 * np.log10(4 / np.mean((a - b) ** 2)) for a, b in zip(x.numpy(), y.numpy(), strict=True)
-    ]
-    np.testing.assert_allclose(psnr(x, y).numpy(), want, rtol=1e-5)
-
-
-@pytest.mark.parametrize("quality", [ssim, psnr])
-def test_pairs_of_other_shapes_are_refused(quality) -> None:
-    with pytest.raises(ValueError, match="pairs of images"):
-        quality(torch.zeros(2, 1, 8, 8), torch.zeros(3, 1, 8, 8))
-
-
-def test_ssim_of_tiny_images_is_refused() -> None:
-    with pytest.raises(ValueError, match="3 x 3"):
-        ssim(torch.zeros(2, 1, 2, 8), torch.zeros(2, 1, 2, 8))
+    metric = Knows()
+    evaluate(modes.test.first(60)[0], modes, metric)
+    assert metric.fitted[0][3] == {"dataset": modes.dataset}
+    found = {r["name"]: r["value"] for r in evaluate(modes.test.first(2000)[0], modes, "modes")}
+    assert found["modes/found"] == 8
+    assert found["modes/high-quality"] == pytest.approx(0.989, abs=0.01)

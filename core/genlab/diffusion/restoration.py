@@ -49,7 +49,8 @@ def restore(
     require_shape(x_t, model.spec)
     check_time(t)
     degradation = model.restorer.degradation
-    if z is None and sampler is not None and _needs_draw(degradation, model.spec):
+    explained = isinstance(degradation, AdditiveDegradation)
+    if z is None and sampler is not None and not explained and _draws(degradation, model.spec):
         raise RequestError(
             f"{type(degradation).__name__} draws something for each example, such as a mask: give it as z"
         )
@@ -115,7 +116,7 @@ def restore_by_posterior(
             f"posterior sampling walks back from noise alone, and {model.restorer.degradation!r} leaves "
             f"something of the data: take a run of a Gaussian degradation"
         )
-    if z is None and _needs_draw(degradation, model.spec):
+    if z is None and _draws(degradation, model.spec):
         raise RequestError(
             f"{type(degradation).__name__} draws something for each example, such as a mask: give it as z"
         )
@@ -142,8 +143,6 @@ def check_time(t: float) -> None:
         raise RequestError(f"t = {t}: a time of degraded data is in (0, 1]")
 
 
-def _needs_draw(degradation: Degradation, spec: DataSpec) -> bool:
-    if isinstance(degradation, AdditiveDegradation):
-        return False
+def _draws(degradation: Degradation, spec: DataSpec) -> bool:
     probe = torch.zeros(1, *spec.shape)
     return degradation.draw(probe, generator=torch.Generator().manual_seed(0)) is not None
