@@ -113,3 +113,15 @@ def test_what_is_left_are_soft_maxima() -> None:
     torch.testing.assert_close(built, x_1, rtol=0, atol=0.02)
     constant = torch.full((1, 1, 28, 28), 0.25, dtype=torch.float64)
     torch.testing.assert_close(ink.summarize(constant), torch.full((1, 64), 0.25).double())
+
+
+def test_any_soft_maxima_have_an_image() -> None:
+    """With little contrast one that has exactly these; with more, where that is negative, a finite one."""
+    ink, shape = Ink(), (1, 28, 28)
+    means = 0.08 * torch.randn(3, 64, generator=seeded(0), dtype=torch.float64)
+    built = ink.expand(means, shape, generator=seeded(0))
+    assert float((built.amin((1, 2, 3)) - means.amin(1)).max()) < -0.1  # far below the lowest mean
+    torch.testing.assert_close(ink.summarize(built), means, rtol=0, atol=1e-12)
+    sharp = ink.expand(20 * means, shape, generator=seeded(0))
+    assert bool(sharp.isfinite().all())
+    assert bool((sharp.amin((1, 2, 3)) >= 20 * means.amin(1) + 0.5 * math.log(0.1) - 1e-9).all())

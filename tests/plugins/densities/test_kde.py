@@ -55,6 +55,15 @@ def test_classes_have_their_own_bandwidths_and_shares() -> None:
     assert share == pytest.approx(known, abs=0.05)
 
 
+def test_the_bandwidth_shrinks_with_the_number_of_examples() -> None:
+    """As N^(-1 / (D + 4)), with D = 2."""
+    x = cloud(2000)
+    few, many = (
+        chosen_bandwidth(x, kept, generator=torch.Generator().manual_seed(0)) for kept in (50, 1600)
+    )
+    assert few / many == pytest.approx(32 ** (1 / 6))
+
+
 def test_few_examples_get_a_wide_kernel() -> None:
     found = chosen_bandwidth(torch.randn(4, 2), 5000, generator=torch.Generator())
     assert found == 1.0
