@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from genlab.cli import main
 from genlab.errors import RequestError
 from genlab.kit import create_package, origin
 from genlab.kit.names import GROUPS, Names, checked_names
@@ -98,6 +99,17 @@ def test_the_name_of_a_command_clashes_with_other_things(
 ) -> None:
     with pytest.raises(RequestError, match=why):
         create_package("command", name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_is_not_called_as_one_of_genlab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would never be reached: genlab's own go before others."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        main(["new", "command", "list"])
+    assert "'list' is genlab's own" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
