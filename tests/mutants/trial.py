@@ -30,7 +30,12 @@ class Bench:
 
     def __init__(self, root: Path, folder: Path) -> None:
         self.folder, self.tree, self.python = folder, folder / "tree", folder / "env/bin/python"
-        shutil.copytree(root, self.tree, ignore=shutil.ignore_patterns(*_SKIPPED))
+        skipped = shutil.ignore_patterns(*_SKIPPED)
+        results = {"data", "runs"}  # of the root alone: a package is called runs, too
+        shutil.copytree(
+            root, self.tree,
+            ignore=lambda at, names: skipped(at, names) | (results if Path(at) == root else set()),
+        )  # fmt: skip
         venv.create(folder / "env", symlinks=True)
         site = self._said("import sysconfig; print(sysconfig.get_path('purelib'))")
         behind = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})"
