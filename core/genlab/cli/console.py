@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -107,9 +107,12 @@ class RunDisplay(Tracker):
 def summary(console: Console, run: Run) -> None:
     """Print the final numbers of a run, and where everything lies."""
     places = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)
+    places.add_column(no_wrap=True)
+    places.add_column(overflow="fold")  # a path is to be copied
     for what, where in _places(run):
         places.add_row(Text(what, style="dim"), Text(where))
-    console.print(numbers_table(run.records))
+    if run.records:
+        console.print(numbers_table(run.records))
     console.print(places)
 
 
@@ -124,16 +127,20 @@ def numbers_table(records: Iterable[Mapping[str, Any]]) -> Table:
     return numbers
 
 
-def _places(run: Run) -> list[tuple[str, str]]:
-    path = run.path
-    return [
-        ("report", f"{path / 'report.html'}"),
-        ("samples", f"{path / 'figures' / 'samples.png'}"),
-        ("figures", f"{path / 'figures'}  ({_drawn(path)})"),
-        ("numbers", f"{path / 'metrics.json'}"),
-        ("weights", f"{run.folder.checkpoint_file}"),
-        ("again", f"genlab sample {path} -n 64"),
-    ]
+def _places(run: Run) -> Iterator[tuple[str, str]]:
+    """Give what a run has left, of what it may leave."""
+    path, drawn = run.path, _drawn(run.path)
+    for what, file in (
+        ("report", path / "report.html"),
+        ("samples", run.folder.figure_file("samples", ".png")),
+        ("numbers", run.folder.metrics_file),
+        ("weights", run.folder.checkpoint_file),
+    ):
+        if file.is_file():
+            yield what, str(file)
+    if drawn:
+        yield "figures", f"{path / 'figures'}  ({drawn})"
+    yield "again", f"genlab sample {path} -n 64"
 
 
 def _drawn(path: Path) -> str:

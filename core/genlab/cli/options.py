@@ -26,8 +26,10 @@ __all__ = [
     "Minutes",
     "Objective",
     "Optimiser",
+    "RunDevice",
     "RunOut",
     "RunPath",
+    "RunSeed",
     "Sampler",
     "Seed",
     "Settings",
@@ -39,9 +41,12 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 Data = Annotated[
     Path | None, typer.Option(help="The data folder, for data sets that live in files.")
 ]
-Device = Annotated[
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+RunDevice = Annotated[
     str | None,
-    typer.Option(help="auto, cpu, cuda or mps; without it: as in the experiment, or auto."),
+    typer.Option(
+        "--device", help="auto, cpu, cuda or mps; without it: as in the experiment, or auto."
+    ),
 ]
 Minutes = Annotated[float | None, typer.Option(help="Budget in minutes of training.")]
 Steps = Annotated[int | None, typer.Option(help="Budget in optimiser steps.")]
@@ -49,9 +54,12 @@ Epochs = Annotated[float | None, typer.Option(help="Budget in passes over the da
 Checkpoint = Annotated[
     str, typer.Option(help="Which weights: last, or best by the evaluations during training.")
 ]
-Seed = Annotated[
+Seed = Annotated[int, typer.Option(help="Seed of everything that is random.")]
+RunSeed = Annotated[
     int | None,
-    typer.Option(help="Seed of everything that is random; without it: as in the experiment, or 0."),
+    typer.Option(
+        "--seed", help="Seed of everything that is random; without it: as in the experiment, or 0."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Trackers = Annotated[

@@ -72,7 +72,9 @@ def series(
     console.print(table)
     for name, group in groupby(outcomes, key=lambda outcome: outcome.job.series):
         done = [Run(o.job.path, device="cpu") for o in group if o.status != "failed"]
-        if name and len(done) > 1:
+        if name and len(done) > 1 and not any(run.metrics for run in done):
+            console.print(f"{name} is not compared: its runs measured nothing")
+        elif name and len(done) > 1:
             for file in compare_runs(done, out / name):
                 console.print(str(file))
     if any(outcome.status == "failed" for outcome in outcomes):

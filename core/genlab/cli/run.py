@@ -31,8 +31,8 @@ def run(
     measure: options.Measure = True,
     draw: options.Draw = True,
     dry_run: options.DryRun = False,
-    seed: options.Seed = None,
-    device: options.Device = None,
+    seed: options.RunSeed = None,
+    device: options.RunDevice = None,
     out: options.RunOut = None,
 ) -> None:
     """Train a model, sample from it, measure and plot, and leave a run folder.
@@ -64,9 +64,13 @@ def run(
 
 
 def _print_configuration(tables: dict[str, Any]) -> None:
-    """Print a resolved request as ``run.toml`` would hold it."""
+    """Print a resolved request as ``run.toml`` would hold it; what a run would refuse is refused."""
     import tomli_w
 
-    from genlab.config import resolve
+    from genlab.config import assemble, pick_device, require_metrics_fit, resolve
 
-    typer.echo(tomli_w.dumps(resolve(tables).config.flat()), nl=False)
+    found = resolve(tables)
+    device = pick_device(found.config.device)
+    parts = assemble(found.config, found.dataset.spec, found.objects, device=device)
+    require_metrics_fit(parts, found.dataset)
+    typer.echo(tomli_w.dumps(found.config.flat()), nl=False)
