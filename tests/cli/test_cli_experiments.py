@@ -20,3 +20,18 @@ def test_an_experiments_seed_holds_unless_another_is_asked_for(
     config = tomllib.loads(capsys.readouterr().out)
     assert config["seed"] == seed
     assert config["device"] == "cpu"
+
+
+def test_a_series_that_measures_nothing_is_done_and_says_that_it_is_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        'dataset = "moons"\ndegradation = "mix"\nmetrics = []\nfigures = []\n[training]\nsteps = 2\n[sweep]\n'
+        "seed = [0, 1]\n[sampling]\ncount = 8\nsteps = 2\n",
+        "utf-8",
+    )
+    assert exit_status(["sweep", str(file), "--out", str(tmp_path / "runs")]) == 0
+    assert "mine is not compared: none of these runs has numbers" in capsys.readouterr().out
+    assert not list(tmp_path.rglob("comparison.csv"))

@@ -46,6 +46,7 @@ def series(
 
     from genlab.cli.console import RunDisplay
     from genlab.components.registry import build
+    from genlab.errors import RequestError
     from genlab.runs.run import Run
     from genlab.runs.series import carry_out, compare_runs, jobs_of
 
@@ -72,11 +73,15 @@ def series(
     console.print(table)
     for name, group in groupby(outcomes, key=lambda outcome: outcome.job.series):
         done = [Run(o.job.path, device="cpu") for o in group if o.status != "failed"]
-        if name and len(done) > 1 and not any(run.metrics for run in done):
-            console.print(f"{name} is not compared: its runs measured nothing")
-        elif name and len(done) > 1:
-            for file in compare_runs(done, out / name):
-                console.print(str(file))
+        if not name or len(done) < 2:
+            continue
+        try:
+            files = compare_runs(done, out / name)
+        except RequestError as error:  # what the runs have left is good all the same
+            console.print(f"{name} is not compared: {error}")
+            continue
+        for file in files:
+            console.print(str(file))
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(1)
 
