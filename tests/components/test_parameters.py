@@ -67,6 +67,19 @@ def test_parameters_are_the_keyword_arguments_with_their_meaning() -> None:
     assert parameters(Plain) == ()
 
 
+def test_a_subclass_with_a_docstring_of_its_own_keeps_its_parents_descriptions() -> None:
+    class Grill(Oven):
+        """Grills.
+
+        Args:
+            heat: Degrees at the top.
+        """
+
+    described = {p.name: p.description for p in parameters(Grill)}
+    assert described["heat"] == "Degrees at the top."
+    assert described["fan"] == "Whether the fan is on."
+
+
 def test_what_is_given_is_converted_and_nothing_is_filled_in() -> None:
     assert check_parameters(Oven, {"heat": "200"}) == {"heat": 200.0}
     assert check_parameters(Oven, {"heat": 1, "model_name": "none"})["model_name"] == "none"

@@ -84,15 +84,21 @@ def _parameters(component: Callable[..., Any]) -> tuple[Parameter, ...]:
     if not found:
         return ()
     hints = typing.get_type_hints(function, include_extras=True)
-    document, google = inspect.getdoc(component) or "", docstring_parser.DocstringStyle.GOOGLE
-    described = {
-        entry.arg_name: " ".join((entry.description or "").split())
-        for entry in docstring_parser.parse(document, google).params
-    }
+    described: dict[str, str] = {}
+    for documented in (
+        reversed(inspect.getmro(component)) if inspect.isclass(component) else (component,)
+    ):
+        described |= _descriptions(inspect.cleandoc(documented.__doc__ or ""))
     return tuple(
         Parameter(p.name, hints.get(p.name, Any), p.default, described.get(p.name, ""))
         for p in found
     )
+
+
+def _descriptions(docstring: str) -> dict[str, str]:
+    """Return what the ``Args`` section of a docstring says about each parameter."""
+    parsed = docstring_parser.parse(docstring, docstring_parser.DocstringStyle.GOOGLE)
+    return {entry.arg_name: " ".join((entry.description or "").split()) for entry in parsed.params}
 
 
 def defaults_of(component: Callable[..., Any]) -> dict[str, Any]:
