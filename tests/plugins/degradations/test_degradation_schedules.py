@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,6 +83,22 @@ def test_an_empty_range_is_refused() -> None:
         Gaussian(schedule="edm", sigma_min=3.0, sigma_max=2.0)
     with pytest.raises(RequestError, match=r"Gaussian: beta_min = 0\.1 is larger than beta_max"):
         Gaussian(schedule="linear", beta_min=0.1)
+
+
+@pytest.mark.parametrize(
+    ("params", "schedule"),
+    [
+        ({"schedule": "linear", "steps": 50, "beta_min": 0.01, "beta_max": 0.1}, linear(50, 0.01, 0.1)),
+        ({"schedule": "cosine", "steps": 50}, cosine(50)),
+        ({"schedule": "edm", "sigma_min": 0.1, "sigma_max": 9.0, "rho": 3.0}, EDM(0.1, 9.0, 3.0)),
+    ],
+)  # fmt: skip
+def test_gaussian_noise_takes_the_parameters_of_its_schedule(
+    params: dict[str, Any], schedule: Schedule
+) -> None:
+    gaussian = Gaussian(**params)
+    assert torch.equal(gaussian.alpha(grid(70)), schedule.alpha(grid(70)))
+    assert torch.equal(gaussian.sigma(grid(70)), schedule.sigma(grid(70)))
 
 
 def test_flow_is_a_line() -> None:
