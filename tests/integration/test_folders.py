@@ -180,7 +180,7 @@ def test_a_dry_run_prints_the_configuration_and_does_nothing(
     assert other == tables | {"seed": 3}
     for arguments, wanted in (
         (("--sampler", "ddim"), "'ddim'"), (("--set", 'metrics=["modes"]'), "modes"),
-        (("--device", "tpu"), "'tpu'"), (("--set", "prior=realnvp", "--degradation", "gaussian"), "leaves nothing"),
+        (("--device", "tpu"), "'tpu'"), (("--objective", "likelihood"), "trains a Density"),
     ):  # fmt: skip
         said = command("run", file, *arguments, "--dry-run")
         assert (said.status, said.out) == (2, "")
