@@ -49,15 +49,18 @@ def test_two_runs_of_one_name_have_a_bar_each() -> None:
 def test_samples_of_every_kind_stand_side_by_side(make_run: Any, data: str) -> None:
     run = make_run(data)
     x = run.samples(12)[0]
-    figure = side_by_side([("one", x), ("other", x.flip(0))], run.spec)
+    figure = side_by_side([("Tall", x), ("Titles", x.flip(0)), ("Third", x)], run.spec)
     with Image.open(io.BytesIO(figure_bytes(figure))) as image:
         assert (np.asarray(image.convert("L"))[[0, -1]] > 250).all(), "a title is cut off"
-    left, right = figure.axes
-    assert (left.get_title(), right.get_title()) == ("one", "other")
+    left, right, _ = figure.axes
+    assert (left.get_title(), right.get_title()) == ("Tall", "Titles")
     assert left.get_xlim() == right.get_xlim()
     if data == "moons":
         offsets = [np.asarray(ax.collections[0].get_offsets()) for ax in (left, right)]
         np.testing.assert_allclose(offsets[0], offsets[1][::-1])
+        wide = side_by_side([("near", x), ("far", 5 * x)], run.spec).axes
+        assert wide[0].get_xlim() == wide[1].get_xlim()
+        assert wide[1].get_xlim()[1] > 5 * float(x.max()) * 0.9, "all runs are in the picture"
     elif data == "series":
         first, last = (ax.collections[0].get_segments() for ax in (left, right))
         shift = np.asarray(last[-1]) - np.asarray(first[0])

@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Drawing
 from PIL import Image
 from torch import Tensor
@@ -29,6 +30,7 @@ from genlab.report.figures.progressive import Progressive
 from genlab.report.figures.quality import Quality
 from genlab.report.figures.samples import Samples, samples
 from genlab.report.figures.steps import Steps
+from genlab.report.figures.style import PALETTE
 from genlab.report.figures.trajectory import Trajectory, mean_step
 from genlab.report.pairs import example_pairs
 
@@ -434,6 +436,33 @@ def test_an_interpolation_has_the_options_that_it_is_given(make_run: Any) -> Non
     a, b = example_pairs(run.data.test, 1)
     between = genlab.interpolate(run.model, a, b, 3, 0.9, path="slerp", seed=5)
     np.testing.assert_array_equal(shown(figure), shown(interpolation(a, b, between, run.spec)))
+
+
+def test_the_scale_of_the_loss_is_the_one_that_is_asked_for(make_run: Any) -> None:
+    run = make_run("digits", "flow")
+    scales = [gallery.draw(run, "loss", scale=s).axes[0].get_yscale() for s in (None, "linear")]
+    assert scales == ["log", "linear"]
+
+
+def test_estimates_and_states_are_two_figures(make_run: Any) -> None:
+    run = make_run("digits")
+    walked = list(run.model.walk(2, seed=run.seed))
+    for name, x in (("progressive", walked[0].estimate), ("progressive-x_t", walked[0].x_t)):
+        figure = gallery.draw(run, name, rows=2, columns=2)
+        size = (shown(figure).shape[0] + 4) // 2 // 8
+        drawn = shown(figure)[: 8 * size : size, : 8 * size : size, 0]
+        np.testing.assert_array_equal(drawn, to_uint8(x)[0, ..., 0])
+
+
+def test_samples_have_the_colour_of_their_class_in_latent_space(make_run: Any) -> None:
+    run = make_run("moons", "flow")
+    base = Classification(n=40, side=10).draw(run).axes[1].collections[0]
+    x, y = run.model.sample(40, seed=run.seed), run.model.labels(40, seed=run.seed)
+    z = run.model.flow.encode(x)[0]
+    for label, colour in ((0, PALETTE[0]), (1, PALETTE[1])):
+        of_class = (np.abs(base.get_facecolors()[:, :3] - to_rgb(colour)) < 1e-6).all(1)
+        drawn = np.sort(np.asarray(base.get_offsets())[of_class], axis=0)
+        np.testing.assert_allclose(drawn, np.sort(z[y == label].numpy(), axis=0), rtol=1e-5)
 
 
 def test_calibration_counts_what_it_is_asked_for(make_run: Any) -> None:

@@ -133,6 +133,7 @@ def test_every_number_is_there() -> None:
                   "3.25", "0.125", "0.00075", "1, 2", "391,233"):  # fmt: skip
         assert re.search(rf"(?<![\d.]){re.escape(shown)}(?![\d.])", text), shown
     assert "on 2024-05-06." in text
+    assert "value real vs real N features" in " ".join(text.split())
     assert 'title="3.87123"' in html, "four digits are shown and all are kept"
 
 
@@ -374,7 +375,7 @@ def test_a_trajectory_that_fails_does_not_cost_the_page(make_run: Any, tmp_path:
 def test_the_card_of_a_run_has_its_numbers_and_its_picture() -> None:
     html = run_card(
         "blur + unet on <mnist>", path=Path("runs/blur"), samples=png(30), records=[record()],
-        history=[{"step": 12_000, "loss": 1.0, "elapsed_s": 95.0}],
+        history=[{"step": 100, "elapsed_s": 1.0}, {"step": 12_000, "elapsed_s": 95.0}],
     )  # fmt: skip
     page = Parsed(html)
     text = " ".join(page.text.split())

@@ -327,6 +327,9 @@ def test_samples_over_training_are_labelled_by_their_step() -> None:
     many = [(step, images(3)) for step in range(1000, 21_000, 1000)]
     shown = labels_above(samples_over_training(many, spec(), columns=20).axes[0])
     assert shown[:2] == ["step 1,000", "2,000"], "there is little room"
+    levels = [(step, torch.full((1, 1, 8, 8), 2 * step / 9 - 1)) for step in range(10)]
+    (ax,) = samples_over_training(levels, spec(), columns=2).axes
+    assert [cell(ax, 0, k, 8, 2)[0, 0] for k in (0, 1)] == [0, 255], "the first and the last"
     with pytest.raises(RequestError, match=r"evaluation\.times"):
         samples_over_training([], spec())
 
