@@ -20,12 +20,10 @@ from torch import nn
 
 import genlab
 from genlab import (
-    AdamW,
     Backbone,
     Component,
     DataSpec,
     Denoising,
-    Muon,
     RequestError,
     Restorer,
     build,
@@ -279,46 +277,6 @@ def test_what_no_file_can_hold_is_named() -> None:
 def test_none_is_written_only_where_it_is_not_the_default() -> None:
     assert "source" not in plain_params(Coffee())[0]
     assert plain_params(Coffee(cups=None))[0]["cups"] == "none"
-
-
-def examples(role: str) -> list[Component]:
-    """Built-in components of a role by default, without those that need a file."""
-    found = []
-    for entry in registry(role).entries():
-        cls = entry.load()
-        if entry.package == "genlab" and all(
-            not p.required for p in genlab.components.parameters.parameters(cls)
-        ):
-            found.append(cls())
-    return found
-
-
-ROLES = ("degradation", "sampler", "dataset", "metric", "optimiser", "figure", "engine")
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_every_built_in_component_is_its_repr_and_its_file(role: str) -> None:
-    built = examples(role)
-    assert built
-    for component in built:
-        cls = type(component)
-        assert eval(repr(component), {cls.__name__: cls}) == component
-        written, missing = plain_params(component)
-        assert not missing
-        assert cls(**tomllib.loads(tomli_w.dumps(written))) == component
-
-
-def test_built_in_components_with_other_parameters_are_their_repr() -> None:
-    for component in (
-        build("degradation", "blur", sigma_max=3.5),
-        build("degradation", "gaussian", schedule="edm", sigma_max=10),
-        build("sampler", "ddim", eta=0.5, grid="quadratic"),
-        AdamW(lr=0.5, betas=(0.5, 0.75)),
-        Muon(iterations=3),
-        build("metric", "sliced-wasserstein", projections=7),
-    ):
-        cls = type(component)
-        assert eval(repr(component), {cls.__name__: cls}) == component
 
 
 # --- equality

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,6 +66,21 @@ def test_parameters_are_the_keyword_arguments_with_their_meaning() -> None:
     assert defaults_of(Oven) == {"fan": True, "model_name": None}
     assert [p.name for p in parameters(grill)] == ["heat"], "functions have parameters, too"
     assert parameters(Plain) == ()
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), "inf"])
+def test_numbers_are_finite_unless_the_annotation_says_otherwise(value: float | str) -> None:
+    class Kiln:
+        def __init__(
+            self,
+            *,
+            heat: float = 1.0,
+            most: Annotated[float, Field(allow_inf_nan=True)] = float("inf"),
+        ) -> None: ...
+
+    with pytest.raises(RequestError, match=r"heat.*finite"):
+        check_parameters(Kiln, {"heat": value})
+    assert not math.isfinite(check_parameters(Kiln, {"most": value})["most"])
 
 
 def test_a_subclass_with_a_docstring_of_its_own_keeps_its_parents_descriptions() -> None:

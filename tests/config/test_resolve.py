@@ -1,120 +1,410 @@
-"""Configuration: what is given, what is laid over it, and what is refused."""
+"""From a request to a resolved configuration: what fills the gaps, what is written, and what is refused."""
 
 from __future__ import annotations
 
 import tomllib
+from typing import Any
 
 import pytest
 import tomli_w
+import torch
 
-import genlab
-from genlab import RequestError
-from genlab.config import check_parameters, merge, parameters, parse_assignments, parse_config
-from genlab.errors import nearest
-from genlab.runs.assembly import resolve
+from genlab import ArrayDataset, RequestError, registry
+from genlab.config import (
+    Chosen,
+    Diffusion,
+    FittedAlone,
+    FittedPrior,
+    Request,
+    Resolved,
+    TrainedAlone,
+    TrainedPrior,
+    defaults,
+    resolve,
+)
 
 
-def test_assignments_are_toml_where_they_are_toml() -> None:
-    given = ["a.x=1", "a.y=2.5", 'a.z="q"', "a.w=word", "a.v=[1, 2]", "a.u=true", "b=c=d"]
-    assert parse_assignments(given) == {
-        "a": {"x": 1, "y": 2.5, "z": "q", "w": "word", "v": [1, 2], "u": True},
-        "b": "c=d",
-    }
+def resolved(tables: Any = None, **more: Any) -> Resolved:
+    return resolve({**(tables or {}), **more}).config
 
 
-def test_a_component_that_changes_its_name_loses_its_parameters() -> None:
-    base = {"degradation": {"name": "blur", "sigma_max": 3.0}}
-    assert merge(base, {"degradation": {"ratio": 5}}) == {
-        "degradation": {"name": "blur", "sigma_max": 3.0, "ratio": 5}
-    }
-    assert merge(base, {"degradation": "gaussian"}) == {"degradation": {"name": "gaussian"}}
-    assert merge(base, {"degradation": "blur"}) == base
+def diffusion(tables: Any = None, **more: Any) -> Diffusion:
+    method = resolved(tables, **more).method
+    assert isinstance(method, Diffusion)
+    return method
+
+
+def with_shape(*shape: int, labels: bool = True) -> ArrayDataset:
+    y = torch.arange(4) % 2 if labels else None
+    return ArrayDataset(x=torch.zeros(4, *shape), y=y)
+
+
+# --- what fills the gaps
 
 
 @pytest.mark.parametrize(
-    "tables",
+    ("shape", "kind", "made_of", "count", "lr", "budget"),
     [
-        {},
-        {"degradation": "blur"},
-        {"backbone": {"channels": [16, 16]}, "training": {"minutes": 3}},
-        {"dataset": "moons", "density": "gmm"},
-        {"dataset": "25-gaussians", "sampler": {"name": "ddim", "eta": 0.5}},
-        {"degradation": "mix", "prior": {"bandwidth": 0.1}},
+        ((1, 8, 8), "image", "gaussian + unet + ddim", 1000, 2e-3, (2000, 128)),
+        ((2,), "vector", "gaussian + mlp + ddim", 10000, 1e-3, (5000, 512)),
+        ((2, 9), "series", "gaussian + conv + ddim", 1000, 2e-3, (2000, 128)),
+        ((1, 4, 4, 4), "volume", "gaussian + conv + ddim", 500, 2e-3, (2000, 64)),
     ],
 )
-def test_a_resolved_request_resolves_to_itself(tables: dict[str, object]) -> None:
-    config, dataset = resolve(tables)
+def test_the_kind_of_data_decides_what_is_usual(
+    shape: tuple[int, ...], kind: str, made_of: str, count: int, lr: float, budget: tuple[int, int]
+) -> None:
+    config = resolved(dataset=with_shape(*shape))
+    assert config.made_of == made_of
+    assert config.sampling.count == count
+    assert config.learned is not None
+    assert config.learned.optimiser == Chosen(
+        "adamw", {"lr": lr, "weight_decay": 0.0, "betas": [0.9, 0.999]}
+    )
+    settings = config.learned.settings
+    assert (settings.budget.total, settings.budget.unit, settings.batch) == (
+        budget[0],
+        "steps",
+        budget[1],
+    )
+    assert [m.name for m in config.metrics] == defaults()[kind]["metrics"]
+    assert [f.name for f in config.figures] == registry("figure").names()
+
+
+def test_metrics_that_need_labels_are_not_usual_without() -> None:
+    for labels, name in ((True, "classifier-confidence"), (False, "sliced-wasserstein")):
+        config = resolved(dataset=with_shape(1, 8, 8, labels=labels))
+        assert [m.name for m in config.metrics] == [name]
+
+
+def test_without_anything_it_is_gaussian_noise_on_the_digits() -> None:
+    config = resolved()
+    assert (config.title, config.made_of) == ("gaussian on digits", "gaussian + unet + ddim")
+    assert (config.seed, config.device, config.data, config.experiment) == (0, "auto", "", "")
+
+
+@pytest.mark.parametrize(
+    ("degradation", "prediction", "jitter", "loss", "terminal", "sampler", "prior"),
+    [
+        ("gaussian", "v", 0.0, "l2", 0.0, "ddim", None),
+        ("blur", "x0", 0.04, "l1", 0.25, "naive", "gmm"),
+        ("mask-dropout", "x0", 0.0, "l2", 0.25, "cold", "gmm"),
+        ("mix", "x0", 0.0, "l2", 0.0, "cold", "empirical"),
+        ("ink", "x0", 0.04, "l1", 0.25, "cold", "gmm"),
+        ("gravity", "x0", 0.04, "l2", 0.25, "naive", "gmm"),
+    ],
+)
+def test_the_advice_of_a_degradation_is_written_out(
+    degradation: str,
+    prediction: str,
+    jitter: float,
+    loss: str,
+    terminal: float,
+    sampler: str,
+    prior: Any,
+) -> None:
+    method = diffusion(degradation=degradation)
+    assert (method.restorer.prediction, method.restorer.jitter) == (prediction, jitter)
+    objective = method.learned.objective
+    assert objective.name == "denoising"
+    assert (objective.params["loss"], objective.params["terminal"]) == (loss, terminal)
+    assert objective.params["weight"] == "none"
+    assert "mean" not in objective.params, "None by default stays open"
+    assert method.sampler.name == sampler
+    assert (method.prior and method.prior.density.name) == prior
+
+
+def test_what_is_said_goes_over_the_advice() -> None:
+    method = diffusion(
+        degradation="blur", restorer={"jitter": 0.5}, objective={"loss": "l2", "terminal": 0.0},
+        sampler="cold", prior="normal",
+    )  # fmt: skip
+    assert (method.restorer.prediction, method.restorer.jitter) == ("x0", 0.5)
+    assert (
+        method.learned.objective.params["loss"],
+        method.learned.objective.params["terminal"],
+    ) == ("l2", 0.0)
+    assert method.sampler.name == "cold"
+    assert isinstance(method.prior, FittedPrior)
+    assert method.prior.density.name == "normal"
+
+
+def test_weights_and_times_are_a_request() -> None:
+    objective = diffusion(
+        objective={"weight": "min-snr", "times": "logit-normal"}
+    ).learned.objective
+    assert objective.name == "denoising"
+    assert objective.params == {
+        "loss": "l2", "times": "logit-normal", "weight": "min-snr", "terminal": 0.0, "label_dropout": 0.1,
+    }  # fmt: skip
+
+
+def test_a_density_alone_is_trained_or_fitted() -> None:
+    trained = resolved(density="realnvp", dataset="moons")
+    assert isinstance(trained.method, TrainedAlone)
+    assert (trained.title, trained.made_of) == ("realnvp on moons", "realnvp")
+    assert trained.method.learned.objective == Chosen("likelihood", {"likelihood": 1.0})
+    assert trained.method.learned.optimiser.params["lr"] == 2e-3
+    assert trained.method.learned.settings.clip == 50.0
+    bounded = resolved(density="glow").method
+    assert isinstance(bounded, TrainedAlone)
+    assert bounded.learned.optimiser.params["lr"] == 3e-3
+    fitted = resolved(density="gmm", dataset="moons")
+    assert isinstance(fitted.method, FittedAlone)
+    assert fitted.learned is None
+    with pytest.raises(RequestError, match="a density that is fitted at once has no budget"):
+        fitted.with_budget(steps=3)
+
+
+def test_a_prior_that_is_trained_has_a_training_of_its_own() -> None:
+    method = diffusion(
+        degradation="blur",
+        prior="realnvp",
+        prior_training={"epochs": 2, "batch": 9},
+        prior_optimiser={"lr": 0.5},
+    )
+    assert isinstance(method.prior, TrainedPrior)
+    assert method.prior.optimiser.params["lr"] == 0.5
+    settings = method.prior.settings
+    assert (settings.budget.unit, settings.budget.total, settings.batch, settings.clip) == (
+        "epochs",
+        2,
+        9,
+        50.0,
+    )
+    plain = diffusion(degradation="blur", prior="realnvp").prior
+    assert isinstance(plain, TrainedPrior)
+    assert plain.settings.flat()["steps"] == 3000
+
+
+def test_a_degradation_with_a_density_takes_it_for_nothing() -> None:
+    assert isinstance(resolved(degradation="gaussian", density="gmm").method, Diffusion)
+
+
+def test_a_budget_takes_the_place_of_the_usual_one() -> None:
+    config = resolved(training={"minutes": 2, "batch": 7})
+    assert config.learned is not None
+    assert (
+        config.learned.settings.flat() | {"minutes": 2, "batch": 7}
+        == config.learned.settings.flat()
+    )
+    longer = config.with_budget(steps=9)
+    assert longer.learned is not None
+    assert longer.learned.settings.flat()["steps"] == 9
+    assert longer.learned.settings.batch == 7
+    assert longer.with_budget(minutes=2) == config
+
+
+def test_settings_of_the_run_stand_in_the_table_of_its_training() -> None:
+    config = resolved(training={"conditional": True, "save_every": 5.0, "steps": 3})
+    assert (config.run.conditional, config.run.save_every) == (True, 5.0)
+    assert config.flat()["training"]["save_every"] == 5.0
+
+
+def test_the_data_folder_fills_the_path_of_data_that_takes_one(tmp_path: Any) -> None:
+    from PIL import Image
+
+    for kind in ("cat", "dog"):
+        (tmp_path / kind).mkdir()
+        for i in range(4):
+            Image.new("L", (8, 8), 20 * i).save(tmp_path / kind / f"{i}.png")
+    config = resolved(dataset="image-folder", data=str(tmp_path))
+    assert config.dataset.params["path"] == str(tmp_path)
+    assert config.data == str(tmp_path)
+    other = resolved(dataset={"name": "image-folder", "path": str(tmp_path)}, data="elsewhere")
+    assert other.dataset.params["path"] == str(tmp_path)
+    assert "path" not in resolved(dataset="moons", data=str(tmp_path)).dataset.params
+
+
+# --- files
+
+REQUESTS: list[dict[str, Any]] = [
+    {},
+    {"degradation": "blur"},
+    {"degradation": {"name": "blur", "sigma_max": 3}, "restorer": {"jitter": 0.0}, "seed": 2**62},
+    {"backbone": {"channels": [16, 16]}, "training": {"minutes": 3}, "device": "cpu"},
+    {"dataset": "moons", "density": "gmm"},
+    {"dataset": "moons", "density": "realnvp", "training": {"epochs": 2.5, "conditional": True}},
+    {
+        "dataset": "25-gaussians",
+        "sampler": {"name": "ddim", "eta": 0.5},
+        "metrics": ["mmd", "modes"],
+    },
+    {"degradation": "mix", "prior": {"bandwidth": 0.1}, "figures": []},
+    {
+        "degradation": "blur",
+        "prior": "realnvp",
+        "prior_training": {"steps": 5},
+        "experiment": "mine",
+    },
+    {
+        "optimiser": "muon",
+        "objective": {"weight": "p2"},
+        "data": "somewhere",
+        "evaluation": {"times": 3},
+    },
+    {
+        "metrics": [{"name": "sliced-wasserstein", "projections": 9}],
+        "figures": "loss",
+        "sampling": {"steps": 5},
+    },
+]
+
+
+@pytest.mark.parametrize("tables", REQUESTS, ids=str)
+def test_what_is_written_is_read_again_and_resolves_to_itself(tables: dict[str, Any]) -> None:
+    resolution = resolve(tables)
+    config = resolution.config
     written = tomllib.loads(tomli_w.dumps(config.flat()))
-    again, other = resolve(written)
-    assert again == config
-    assert other.spec == dataset.spec
+    assert Resolved.read(written) == config
+    again = resolve(written)
+    assert again.config == config
+    assert again.dataset == resolution.dataset
+    assert not resolution.objects
 
 
-def test_defaults_follow_data_and_degradation() -> None:
-    points, _ = resolve({"dataset": "moons"})
-    assert points.backbone.name == "mlp"
-    assert points.sampler.name == "ddim"
-    assert points.prior is None
-    blur, _ = resolve({"degradation": "blur"})
-    assert (blur.backbone.name, blur.sampler.name, blur.prior.name) == ("unet", "naive", "gmm")
-    assert (blur.training.loss, blur.training.prediction) == ("l1", "x0")
-    mask, _ = resolve({"degradation": "mask-dropout"})
-    assert (mask.training.loss, mask.training.terminal) == ("l2", 0.25)
-    jitters = [run.training.jitter for run in (blur, points, mask)]
-    assert jitters == [0.04, 0.0, 0.0]
-    assert resolve({"degradation": "ink"})[0].sampler.name == "cold"
-    gravity = {"degradation": "gravity"}
-    assert resolve(gravity)[0].training.loss == "l2"  # a tag of its own
-    assert resolve(gravity | {"training": {"loss": "l1"}})[0].training.loss == "l1"
-    mix, _ = resolve({"degradation": "mix"})
-    assert (mix.prior.name, mix.training.loss, mix.training.terminal) == ("empirical", "l2", 0.0)
-    flow, _ = resolve({"density": "gmm"})
-    assert flow.degradation is flow.backbone is flow.sampler is None
+def test_every_component_with_its_place() -> None:
+    config = resolved(degradation="blur", prior="realnvp", dataset="digits")
+    assert [slot for slot, _ in config.components()] == [
+        "dataset", "degradation", "backbone", "sampler", "prior", "prior_optimiser", "objective", "optimiser",
+    ]  # fmt: skip
+    assert [slot for slot, _ in resolved(density="gmm").components()] == ["dataset", "density"]
 
 
-def test_another_budget_takes_the_place_of_the_default() -> None:
-    config, _ = resolve({"training": {"minutes": 2}})
-    assert (config.training.minutes, config.training.steps) == (2, None)
-    with pytest.raises(RequestError, match="one budget at a time"):
-        resolve({"training": {"minutes": 2, "steps": 5}})
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dataset": None}, "the configuration lacks the entry 'dataset'"),
+        ({"restorer": None}, "the configuration lacks the entry 'restorer'"),
+        ({"optimiser": None}, "the configuration lacks the entry 'optimiser'"),
+        ({"seed": None}, "the configuration lacks the entry 'seed'"),
+        ({"metrics": 3}, "the configuration is damaged"),
+        ({"dataset": "digits"}, "the configuration is damaged"),
+        (
+            {"restorer": {"prediction": "z", "jitter": 0}},
+            r"restorer\.prediction: input should be 'x0', 'eps'",
+        ),
+        ({"training": {"steps": 0}}, "steps = 0: a budget is larger than 0"),
+        ({"degradation": {"sigma": 3}}, "degradation: a component has a name"),
+    ],
+)
+def test_a_damaged_file_is_one_line(change: dict[str, Any], message: str) -> None:
+    tables = resolved().flat() | change
+    with pytest.raises(RequestError, match=message) as caught:
+        Resolved.read({key: value for key, value in tables.items() if value is not None})
+    assert "\n" not in str(caught.value)
 
 
-def test_every_parameter_of_every_component_is_documented_and_checked() -> None:
-    for role in ("degradation", "backbone", "sampler", "density", "dataset", "metric"):
-        for name in genlab.registry(role).names():
-            component = genlab.registry(role).get(name)
-            for parameter in parameters(component):
-                assert parameter.description, f"{role} {name}.{parameter.name} has no description"
-            with pytest.raises(RequestError, match=f"{role}.no_such_parameter"):
-                check_parameters(component, {"no_such_parameter": 1}, where=role)
+# --- refusals
 
 
-def test_parameters_are_converted_and_refused() -> None:
-    blur = genlab.registry("degradation").get("blur")
-    assert check_parameters(blur, {"sigma_max": 20}, where="degradation") == {"sigma_max": 20.0}
-    for wrong in (-1, 0, "wide", [1]):
-        with pytest.raises(RequestError, match=r"degradation\.sigma_max"):
-            check_parameters(blur, {"sigma_max": wrong}, where="degradation")
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        (
+            {"degradatoin": "blur"},
+            r"^unknown parameter configuration\.degradatoin\. Did you mean 'degradation'",
+        ),
+        ({"degradation": "blurr"}, r"^unknown degradation 'blurr'\. Did you mean 'blur'"),
+        (
+            {"degradation": {"name": "blur", "sigma": 3}},
+            r"^unknown parameter degradation\.sigma\. Did you mean",
+        ),
+        (
+            {"degradation": {"name": "blur", "sigma_max": -3}},
+            r"^degradation\.sigma_max: .*greater than 0",
+        ),
+        (
+            {"degradation": 3},
+            r"^degradation: 3 is no degradation: it is not a genlab\.Degradation$",
+        ),
+        ({"sampler": "blur"}, r"^unknown sampler 'blur'"),
+        ({"optimiser": {"lr": 0}}, r"^optimiser\.lr: "),
+        (
+            {"objective": {"weight": "snr"}},
+            r"^objective\.weight: input should be 'none', 'min-snr', 'edm' or 'p2'",
+        ),
+        ({"metrics": ["mmdd"]}, r"^unknown metric 'mmdd'"),
+        ({"metrics": [{"name": "mmd"}, "mmd"]}, r"^metrics: 'mmd' is there twice$"),
+        ({"metrics": [{"projections": 3}]}, r"^metric: a component has a name"),
+        (
+            {"training": {"stps": 3}},
+            r"^unknown parameter training\.stps\. Did you mean 'steps'\? A run has steps",
+        ),
+        (
+            {"training": {"ema": 1.0}},
+            r"^training\.ema: input should be less than 1 \(given: 1\.0\)$",
+        ),
+        (
+            {"training": {"steps": 3, "epochs": 2}},
+            r"^training: one budget at a time: steps and epochs",
+        ),
+        ({"training": 5}, r"^training = 5: it is a table of settings, such as \[training\]$"),
+        (
+            {"training": {"conditional": "maybe"}},
+            r"^training\.conditional: input should be a valid boolean",
+        ),
+        ({"sampling": {"count": 0}}, r"^sampling\.count: input should be greater than 0"),
+        (
+            {"sampling": {"guidance": float("inf")}},
+            r"^sampling\.guidance: input should be a finite number",
+        ),
+        ({"evaluation": {"times": -1}}, r"^evaluation\.times: "),
+        (
+            {"restorer": {"prediction": "z"}},
+            r"^restorer\.prediction: input should be 'x0', 'eps', 'v' or 'edm'",
+        ),
+        ({"seed": -1}, r"^seed = -1: a seed is a whole number from 0"),
+        ({"seed": 2**63}, r"^seed = 9223372036854775808: a seed"),
+        ({"seed": True}, r"^seed = True: a seed"),
+        ({"seed": "one"}, r"^seed = 'one': a seed"),
+        (
+            {"dataset": "swiss-roll", "training": {"conditional": True}},
+            r"^training\.conditional: 'swiss-roll' has no labels to learn from$",
+        ),
+        ({"prior": "gmm"}, r"^prior 'gmm': the degradation 'gaussian' leaves nothing at t = 1"),
+        (
+            {"dataset": "moons", "degradation": "blur"},
+            r"^the degradation 'blur' is for image data, and this data is vector .*These fit: .*gaussian",
+        ),
+    ],
+)
+def test_a_wrong_request_is_one_line(tables: dict[str, Any], message: str) -> None:
+    with pytest.raises(RequestError, match=message) as caught:
+        resolve(tables)
+    assert "\n" not in str(caught.value)
 
 
-def test_the_face_of_the_design() -> None:
-    assert genlab.build("degradation", "blur", sigma_max=20.0).sigma_max == 20.0
-    assert {"blur", "gaussian"} <= set(genlab.registry("degradation").names())
-    assert genlab.registry("degradations").names() == genlab.registry("degradation").names()
-    for name in genlab.__all__:
-        assert getattr(genlab, name) is not None
+@pytest.mark.parametrize(
+    ("table", "key", "place"),
+    [
+        ("training", "lr", "optimiser.lr"), ("training", "learning_rate", "optimiser.lr"),
+        ("training", "weight_decay", "optimiser.weight_decay"), ("training", "loss", "objective.loss"),
+        ("training", "terminal", "objective.terminal"), ("training", "jitter", "restorer.jitter"),
+        ("training", "label_dropout", "objective.label_dropout"),
+        ("training", "likelihood", "objective.likelihood"),
+        ("training", "cross_entropy", "objective.cross_entropy"),
+        ("training", "prediction", "restorer.prediction"), ("training", "seed", "seed"),
+        ("training", "batch_size", "training.batch"), ("prior_training", "lr", "optimiser.lr"),
+    ],
+)  # fmt: skip
+def test_settings_that_stand_elsewhere_are_pointed_to(table: str, key: str, place: str) -> None:
+    with pytest.raises(
+        RequestError, match=rf"^unknown parameter {table}\.{key}: it is called {place}$"
+    ):
+        resolve({table: {key: 1}})
 
 
-def test_nearest_names() -> None:
-    names = ["gaussian", "blur", "pixelate", "mask-box"]
-    assert nearest("blurr", names) == ["blur"]
-    assert nearest("Gausian", names)[0] == "gaussian"
-    assert nearest("mask", names)[0] == "mask-box"
-    assert nearest("zzz", names) == []
+def test_none_is_nothing() -> None:
+    assert resolved(degradation=None, seed=None, training={"minutes": None}) == resolved()
 
 
-def test_wrong_tables_are_refused() -> None:
-    with pytest.raises(RequestError, match=r"training\.stps.*'steps'"):
-        parse_config({"dataset": "digits", "training": {"stps": 3}})
-    with pytest.raises(RequestError, match=r"ema: input should be less than 1"):
-        parse_config({"dataset": "digits", "training": {"ema": 1.0}})
+def test_a_request_knows_its_parts() -> None:
+    request = Request.of(
+        {"seed": 3, "degradation": "blur", "metrics": "mmd", "sampling": {"steps": 2}}
+    )
+    assert request.plain == {"seed": 3}
+    assert request.components == {"degradation": "blur"}
+    assert request.lists == {"metrics": ["mmd"]}
+    assert request.settings == {"sampling": {"steps": 2}}
+    assert resolve(request).config.seed == 3

@@ -98,7 +98,7 @@ class Knows:
         self.asked.append(t)
         if len(self.asked) == 2:
             return self.x_0 + self.error
-        alpha, sigma = right_expand(t.cos(), x_t), right_expand(t.sin(), x_t)
+        alpha = right_expand(t.cos(), x_t)
         return self.x_0 - alpha * (x_t - alpha * self.x_0)
 
 

@@ -163,11 +163,21 @@ def test_no_gradients_are_kept() -> None:
     assert not any(step.estimate.requires_grad for step in walked(Learns(), Twice()))
 
 
-def test_a_sampler_of_other_degradations_is_refused() -> None:
+def test_a_sampler_of_other_degradations_is_refused_with_those_that_fit() -> None:
+    class Wants(StepDown):
+        """A sampler of its own."""
+
+        requires = CosineNoise
+
     with pytest.raises(
-        RequestError, match=r"the sampler DDIM\(\) needs a DiagonalDegradation, and Fade\(\)"
-    ):
+        RequestError, match=r"'ddim' needs a DiagonalDegradation, and Fade\(\) is none"
+    ) as e:
         walked(Adds(), genlab.build("sampler", "ddim"))
+    fitting = str(e.value).partition("These fit it: ")[2].split(", ")
+    assert {"cold", "naive"} <= set(fitting)
+    assert "ddpm" not in fitting
+    with pytest.raises(RequestError, match=r"Wants\(\) needs a CosineNoise, and 'blur' is none"):
+        walked(Adds(genlab.build("degradation", "blur")), Wants())
     assert walked(Adds(CosineNoise()), genlab.build("sampler", "ddim"), steps=1)
 
 

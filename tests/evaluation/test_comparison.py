@@ -12,13 +12,24 @@ from genlab.evaluation import compared, comparison_csv
 from genlab.evaluation.comparison import Compared
 
 RUNS = [
-    Compared("a", "digits", "blur + unet", {
-        "metrics": [{"name": "frechet", "value": 1.5}, {"name": "mmd", "value": 0.25}],
-        "steps": 10, "seconds": {"training": 3.5},
-    }),
+    Compared(
+        "a",
+        "digits",
+        "blur + unet",
+        {
+            "metrics": [{"name": "frechet", "value": 1.5}, {"name": "mmd", "value": 0.25}],
+            "steps": 10,
+            "seconds": {"training": 3.5},
+        },
+    ),
     Compared("b", "moons", "gmm"),
-    Compared("c", "digits", "ink, and more", {"metrics": [{"name": "kid", "value": 0}, {"name": "mmd", "value": 1}]}),
-]  # fmt: skip
+    Compared(
+        "c",
+        "digits",
+        "ink, and more",
+        {"metrics": [{"name": "kid", "value": 0}, {"name": "mmd", "value": 1}]},
+    ),
+]
 
 
 def test_every_run_has_a_row_and_every_number_a_column() -> None:

@@ -232,14 +232,25 @@ IMAGES = ArrayDataset(x=torch.zeros(4, 1, 2, 2), y=[0, 1, 0, 1])
 @pytest.mark.parametrize(
     ("tags", "dataset", "message"),
     [
-        (MetricTags(data=frozenset({"image"})), TwoNormals(),
-         r"the metric 'm' is for image data, and this data is vector data of shape \(2,\)"),
+        (
+            MetricTags(data=frozenset({"image"})),
+            TwoNormals(),
+            r"the metric 'm' is for image data, and this data is vector data of shape \(2,\)",
+        ),
         (MetricTags(data=frozenset({"volume", "series"})), IMAGES, "is for series and volume data"),
-        (MetricTags(labels=True), ArrayDataset(x=torch.zeros(4, 2)), "'m' needs labels, and this data has none"),
-        (MetricTags(modes=True), TwoNormals(), "such as '8-gaussians' or '25-gaussians', and TwoNormals does not"),
+        (
+            MetricTags(labels=True),
+            ArrayDataset(x=torch.zeros(4, 2)),
+            "'m' needs labels, and this data has none",
+        ),
+        (
+            MetricTags(modes=True),
+            TwoNormals(),
+            "such as '8-gaussians' or '25-gaussians', and TwoNormals does not",
+        ),
         (MetricTags(modes=True), None, "and this data does not"),
     ],
-)  # fmt: skip
+)
 def test_a_metric_that_does_not_fit_is_refused(
     tags: MetricTags, dataset: Any, message: str
 ) -> None:

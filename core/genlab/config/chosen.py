@@ -198,9 +198,8 @@ def with_defaults(slot: str, chosen: Chosen, objects: Objects) -> Chosen:
     params = {}
     for p in parameters(cls):
         value = given.get(p.name, p.default)
-        if (p.required and p.name not in given) or (value is None and p.default is None):
-            continue
-        params[p.name] = plain(value)
+        if value is not None or p.default is not None:
+            params[p.name] = plain(value)
     return Chosen(chosen.name, params, chosen.target, chosen.unwritten)
 
 
