@@ -117,7 +117,8 @@ def check_parameters(
         where: How the error calls the component, such as ``"degradation"``; its class where left out.
 
     Returns:
-        The given parameters, each converted to its annotated type.
+        The given parameters, each converted to its annotated type. A number is finite, unless the
+        annotation says otherwise with ``Field(allow_inf_nan=True)``.
 
     Raises:
         RequestError: A name that does not exist (the message lists the right ones), a value that does not
@@ -148,7 +149,9 @@ def _model(component: Callable[..., Any]) -> type[pydantic.BaseModel]:
     fields: dict[str, Any] = {
         p.name: (p.annotation, ... if p.required else p.default) for p in parameters(component)
     }
-    config = pydantic.ConfigDict(arbitrary_types_allowed=True, protected_namespaces=())
+    config = pydantic.ConfigDict(
+        arbitrary_types_allowed=True, protected_namespaces=(), allow_inf_nan=False
+    )
     return pydantic.create_model(
         getattr(component, "__name__", "parameters"), __config__=config, **fields
     )
