@@ -127,6 +127,8 @@ def test_another_seed_is_another_training() -> None:
         made = training(seed=seed, steps=3)
         found.append([float(record.loss) for record in made])
     assert found[0] == found[1] != found[2]
+    states = [training(seed=seed).global_state for seed in (0, 1)]
+    assert not torch.equal(*states), "what a module draws differs, too"
 
 
 def test_lazy_images_train_as_those_in_memory() -> None:
