@@ -241,7 +241,7 @@ coffees = st.fixed_dictionaries(
         "roast": st.sampled_from(Roast),
         "grind": st.sampled_from(["fine", "coarse"]),
         "source": st.none() | texts.filter(lambda text: "\0" not in text).map(Path),
-        "waters": st.lists(st.floats(allow_nan=False), max_size=3).map(tuple),
+        "waters": st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=3).map(tuple),
         "shot": st.integers(-5, 5).map(lambda n: (n,)),
         "extras": st.frozensets(texts, max_size=3),
         "notes": st.none() | st.dictionaries(texts, st.integers(-9, 9), max_size=3),

@@ -10,6 +10,7 @@ import tomli_w
 import torch
 
 from genlab import ArrayDataset, RequestError, registry
+from genlab.components.registry import Registry
 from genlab.config import (
     Chosen,
     Diffusion,
@@ -22,6 +23,11 @@ from genlab.config import (
     defaults,
     resolve,
 )
+from genlab.config.resolve import refuse_misfit
+from genlab.diffusion.trajectory import refuse_sampler
+from genlab.errors import BrokenComponentError
+from genlab.testing import Fade
+from genlab.testing.tiny import AffineFlow
 
 
 def resolved(tables: Any = None, **more: Any) -> Resolved:
@@ -175,6 +181,15 @@ def test_a_prior_that_is_trained_has_a_training_of_its_own() -> None:
     plain = diffusion(degradation="blur", prior="realnvp").prior
     assert isinstance(plain, TrainedPrior)
     assert plain.settings.flat()["steps"] == 3000
+
+
+def test_densities_of_ones_own_are_told_apart_by_their_class() -> None:
+    spec = with_shape(1, 2, 2, labels=False).spec
+    for density, fitted in (
+        (registry("density").get("normal")(spec), True), (AffineFlow(spec), False), (AffineFlow, False),
+    ):  # fmt: skip
+        method = resolved(dataset=with_shape(1, 2, 2, labels=False), density=density).method
+        assert isinstance(method, FittedAlone) == fitted
 
 
 def test_a_degradation_with_a_density_takes_it_for_nothing() -> None:
@@ -393,6 +408,23 @@ def test_settings_that_stand_elsewhere_are_pointed_to(table: str, key: str, plac
         RequestError, match=rf"^unknown parameter {table}\.{key}: it is called {place}$"
     ):
         resolve({table: {key: 1}})
+
+
+def test_a_broken_package_does_not_spoil_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To what else fits: what cannot be imported is left out."""
+    get = Registry.get
+
+    def broken(self: Registry, name: str) -> Any:
+        if name in ("unet", "conv", "cold"):
+            raise BrokenComponentError("it cannot be imported")
+        return get(self, name)
+
+    monkeypatch.setattr(Registry, "get", broken)
+    with pytest.raises(RequestError, match=r"These fit: dit, mlp$"):
+        refuse_misfit("backbone", "own", frozenset({"vector"}), with_shape(1, 8, 8).spec)
+    with pytest.raises(RequestError, match=r"These fit it: (?!.*cold,)") as caught:
+        refuse_sampler(registry("sampler").get("ddim")(), Fade())
+    assert "naive" in str(caught.value)
 
 
 def test_none_is_nothing() -> None:

@@ -259,6 +259,16 @@ def test_forty_nine_in_a_row_do_not() -> None:
 # --- what the objective is given
 
 
+def test_an_objective_that_says_nothing_initialises_nothing() -> None:
+    made = training(slope(), steps=1)
+    before = made.module.w.detach().clone()
+    generator = torch.Generator().manual_seed(0)
+    state = generator.get_state()
+    made.objective.initialise(torch.zeros(4, 1), generator=generator)
+    assert torch.equal(made.module.w, before)
+    assert torch.equal(generator.get_state(), state)
+
+
 def test_batches_are_taken_in_the_order_of_their_step() -> None:
     """Every example once in an epoch, with its label, in the data convention."""
     x = torch.arange(8, dtype=torch.uint8).reshape(8, 1, 1, 1)
