@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,38 +100,6 @@ def test_what_is_given_is_converted_and_nothing_is_filled_in() -> None:
     assert check_parameters(Oven, {"heat": "200"}) == {"heat": 200.0}
     assert check_parameters(Oven, {"heat": 1, "model_name": "none"})["model_name"] == "none"
     assert check_parameters(Plain, {}) == {}
-
-
-class Grill(Oven):
-    """Grills."""
-
-
-class Smoker(Oven):
-    """Smokes.
-
-    Args:
-        fan: Whether smoke is blown.
-        wood: Which wood.
-    """
-
-    def __init__(self, *, wood: str = "beech", fan: bool = False) -> None: ...
-
-
-def test_meanings_are_inherited_with_the_constructor() -> None:
-    assert parameters(Grill) == parameters(Oven)
-    wood, fan = parameters(Smoker)
-    assert (wood.description, fan.description) == ("Which wood.", "Whether smoke is blown.")
-
-
-def test_numbers_are_finite_unless_it_is_said() -> None:
-    def boil(
-        *, heat: float = 1.0, limit: Annotated[float, Field(allow_inf_nan=True)] = 9.0
-    ) -> None: ...
-
-    for wrong in (math.inf, -math.inf, math.nan):
-        with pytest.raises(RequestError, match=r"^boil\.heat: input should be a finite number"):
-            check_parameters(boil, {"heat": wrong})
-    assert check_parameters(boil, {"limit": math.inf}) == {"limit": math.inf}
 
 
 @pytest.mark.parametrize(
