@@ -178,7 +178,7 @@ class LinearDegradation(Degradation):
     .. math:: D(x, t; z) = A_t(z) \, x + D(0, t; z)
 
     One Gaussian model restores what any linear degradation did
-    (:func:`genlab.diffusion.posterior.Consistent`).
+    (:func:`genlab.diffusion.posterior.consistent`).
     """
 
     @abc.abstractmethod

@@ -65,9 +65,7 @@ _Found = dict[str, tuple[float, float | None]]
 """Numbers with their baselines, by name."""
 
 
-def _of_density(
-    model: DensityModel, data: Data, generator: torch.Generator
-) -> tuple[int, _Found]:
+def _of_density(model: DensityModel, data: Data, generator: torch.Generator) -> tuple[int, _Found]:
     test = _unseen(data, generator)
     x, y = _on_cpu(test, len(test))
     nll = -float(model.log_prob(dequantise(x, data.spec, generator=generator)).double().mean())

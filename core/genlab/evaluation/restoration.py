@@ -133,7 +133,14 @@ def restore_given(
     try:
         found = {
             method: restore_by(
-                model, x_t, method=method, degradation=degradation, t=t, z=known, steps=steps, seed=seed
+                model,
+                x_t,
+                method=method,
+                degradation=degradation,
+                t=t,
+                z=known,
+                steps=steps,
+                seed=seed,
             )
             for method in methods
         }
