@@ -85,7 +85,7 @@ def test_watching_changes_nothing_about_the_training(watched: genlab.Run, tmp_pa
         assert torch.equal(value, states[1][key]), key
     with pytest.raises(RequestError, match=r"no best checkpoint.*evaluation\.best"):
         genlab.open_run(alone.path, checkpoint="best")
-    with pytest.raises(RequestError, match="unknown checkpoint 'bets'.*'best'"):
+    with pytest.raises(RequestError, match=r"unknown checkpoint 'bets'.*'best'"):
         genlab.open_run(alone.path, checkpoint="bets")
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
+from genlab.components.component import Component
 from genlab.components.engine import Job, Outcome
-from genlab.config import merge, nested
+from genlab.config import SLOTS, merge, nested
 from genlab.errors import GenlabError, RequestError, unknown
 from genlab.evaluation.comparison import Compared, compared
 from genlab.experiments import experiment_names, read_experiment
@@ -105,7 +109,8 @@ def carry_out(job: Job, trackers: Sequence[object]) -> Outcome:
     """Carry one run of a series out: what is done is skipped, what was stopped goes on, a failure is told.
 
     Runs of a series that differ in nothing that the training depends on, such as in the sampler, train
-    once: the later ones take the weights of the first.
+    once: the later ones take the weights of the first. Where something was handed in that no file can
+    tell from another, such as a module or tensors, each of them trains.
 
     Args:
         job: The run.
@@ -121,14 +126,16 @@ def carry_out(job: Job, trackers: Sequence[object]) -> Outcome:
         if read_status(RunFolder.open(job.path).status_file).outcome == "done":
             return Outcome(job, "was done")
         data, device = job.tables.get("data"), job.tables.get("device")
-        continue_run(job.path, data=data, device=device, trackers=trackers)
+        continue_run(
+            job.path, data=data, device=device, trackers=trackers, components=_handed_in(job.tables)
+        )
         return Outcome(job, "done")
     except GenlabError as error:
         return Outcome(job, "failed", str(error))
 
 
 def compare_runs(runs: Sequence[Run], out: Path, *, seed: int = 0) -> list[Path]:
-    """Write the comparison of runs, and return its files; see :func:`genlab.report.comparison.write_comparison`.
+    """Write what :func:`genlab.report.comparison.write_comparison` makes of runs, and return the files.
 
     Raises:
         RequestError: There are fewer than two, or none has numbers.
@@ -147,18 +154,49 @@ def compared_of(run: Run) -> Compared:
 
 def _combinations(sweep: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give every combination of a sweep's values: its label and its change to the request."""
-    for key, values in sweep.items():
-        if not isinstance(values, list) or not values:
-            raise RequestError(f"sweep.{key}: a sweep goes through a list of values")
-    for combination in itertools.product(*sweep.values()):
+    if not sweep:
+        raise RequestError("sweep: the table is empty; it has a list of values for each setting")
+    labelled = [zip(_labels(key, values), values, strict=True) for key, values in sweep.items()]
+    for combination in itertools.product(*labelled):
         change: dict[str, Any] = {}
-        for key, value in zip(sweep, combination, strict=True):
+        for key, (_, value) in zip(sweep, combination, strict=True):
             change = merge(change, nested(key, value))
-        yield "-".join(map(_label, combination)), change
+        yield "-".join(label for label, _ in combination), change
+
+
+def _labels(key: str, values: Any) -> list[str]:
+    """Return values of a sweep as parts of the names of folders; objects that look the same are numbered."""
+    if not isinstance(values, list) or not values:
+        raise RequestError(f"sweep.{key}: a sweep goes through a list of values")
+    labels = [_label(value) for value in values]
+    for i, value in enumerate(values):
+        if labels.count(labels[i]) > 1 and _is_plain(value):
+            raise RequestError(f"sweep.{key}: {labels[i]} is there twice")
+    return [
+        label if labels.count(label) == 1 else f"{label}-{labels[:i].count(label) + 1}"
+        for i, label in enumerate(labels)
+    ]
 
 
 def _label(value: Any) -> str:
-    """Return a value as a part of the name of a folder."""
     if isinstance(value, Mapping):
-        return "-".join(map(str, value.values()))
-    return str(value).replace("/", "-")
+        found = "-".join(map(str, value.values()))
+    elif inspect.isclass(value) or inspect.isfunction(value):
+        found = value.__name__
+    elif _is_plain(value) or (isinstance(value, Component) and not isinstance(value, nn.Module)):
+        found = str(value)
+    else:
+        found = type(value).__name__
+    return found.replace("/", "-")
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float | list | Mapping)
+
+
+def _handed_in(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the objects of a request, by the place that they take."""
+    found = {slot: tables[slot] for slot in SLOTS if slot in tables and not _is_plain(tables[slot])}
+    lists = {key: [item for item in tables.get(key, ()) if not _is_plain(item)]
+             for key in ("metrics", "figures")}  # fmt: skip
+    return found | {key: items for key, items in lists.items() if items}

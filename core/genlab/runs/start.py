@@ -134,7 +134,7 @@ def _stem(config: Resolved) -> str:
 def _same_training(config: Resolved, sibling: Path) -> bool:
     """Say whether another run has trained exactly this, and finished its training."""
     folder = RunFolder(sibling)
-    if "training" not in read_status(folder.status_file).done:
+    if "training" not in read_status(folder.status_file).done or not _is_written(config):
         return False
     try:
         other = folder.config()
@@ -143,17 +143,23 @@ def _same_training(config: Resolved, sibling: Path) -> bool:
     return _training_of(config) == _training_of(other)
 
 
+def _is_written(config: Resolved) -> bool:
+    """Say whether a file tells all that is trained: modules, tensors and local classes may look the same."""
+    chosen = [each for slot, each in config.components() if slot != "sampler"]
+    if config.evaluation.times:
+        chosen = [*(each for _, each in config.components()), *config.metrics]
+    return not any(each.unwritten or "<" in each.target for each in chosen)
+
+
 def _training_of(config: Resolved) -> dict[str, Any]:
     """Return all of a configuration that the trained weights depend on."""
     tables = config.flat()
-    for key in ("metrics", "figures", "experiment", "sampling"):
-        tables.pop(key, None)
-    tables.pop("sampler", None)
     if (
         config.evaluation.times
     ):  # evaluations during training are part of the run, and use all of these
-        return config.flat()
-    return tables
+        return tables
+    unused = ("metrics", "figures", "experiment", "sampling", "sampler")
+    return {key: value for key, value in tables.items() if key not in unused}
 
 
 def _take_training(sibling: RunFolder, pipeline: Pipeline) -> None:
