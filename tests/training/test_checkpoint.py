@@ -36,7 +36,22 @@ def examples(lazy: bool) -> Examples:
     return Examples(x, torch.arange(20) % 3)
 
 
+class Counting(torch.optim.Optimizer):
+    """Slows down with every step, which it counts in a plain number."""
+
+    def __init__(self, weights: list[nn.Parameter]) -> None:
+        super().__init__(weights, {"lr": 0.05})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        for p in self.param_groups[0]["params"]:
+            state = self.state[p]
+            state["count"] = float(state.get("count", 0)) + 1
+            p.sub_(p.grad, alpha=self.param_groups[0]["lr"] / state["count"])
+
+
 OPTIMISERS: dict[str, Any] = {
+    "counting": Counting,
     "adamw": AdamW(lr=0.02, weight_decay=0.1),
     "muon": Muon(lr=0.02),
     "momentum": lambda weights: torch.optim.SGD(weights, lr=0.05, momentum=0.9),

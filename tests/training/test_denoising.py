@@ -296,6 +296,17 @@ def test_the_network_sees_noise_over_degraded_data_and_aims_at_clean_data() -> N
     assert float(network.asked[0][0].std()) == pytest.approx(0.5, rel=0.02)
 
 
+def test_the_network_sees_degraded_data_in_the_size_of_the_data() -> None:
+    """Of EDM: x_t of variance s^2 + sigma^2, up to 80^2, over its deviation."""
+    network = Unlabelled()
+    edm = build("degradation", "gaussian", schedule="edm")
+    x = 0.5 * torch.randn(20_000, 2, generator=seeded(1))
+    loss_of(objective(edm, network=network, prediction="edm", s=0.5), x)
+    seen, t, _ = network.asked[0]
+    for part in (t < 0.3, t > 0.7):
+        assert float(seen[part].std()) == pytest.approx(1, abs=0.02)
+
+
 def test_the_loss_is_random_by_its_generator_alone() -> None:
     x = torch.randn(20, 2, generator=seeded(1))
     made = objective(network=Perceptron(SPEC))

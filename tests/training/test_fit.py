@@ -220,6 +220,27 @@ def test_the_seed_of_a_prior_decides_alone() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_the_first_weights_of_a_prior_follow_the_seed() -> None:
+    spec = DataSpec((2, 3, 3), "image", 2)
+    still, first = AdamW(lr=1e-12), []
+    for seed in (0, 0, 1):
+        prior = fit_prior(
+            Fade(),
+            faded(50),
+            spec,
+            density=AffineFlow,
+            optimiser=still,
+            steps=1,
+            batch=8,
+            seed=seed,
+        )
+        assert isinstance(prior.density, AffineFlow)
+        assert prior.density.centres is not None
+        first.append(prior.density.centres.detach())
+    torch.testing.assert_close(first[0], first[1])
+    assert float((first[0] - first[2]).abs().max()) > 0.01
+
+
 def test_a_density_of_data_is_fitted_at_once() -> None:
     x = torch.randn(500, 2, generator=torch.Generator().manual_seed(0)) * 2 + 1
     density = build("density", "normal", DataSpec((2,), "vector"))
