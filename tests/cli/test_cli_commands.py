@@ -16,6 +16,7 @@ from PIL import Image
 
 import genlab
 from genlab.cli.app import exit_status
+from genlab.components.registry import ROLES
 
 
 def genlab_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -40,7 +41,7 @@ def test_list_names_every_component(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_status(["list", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     names = {(row["role"], row["name"]) for row in rows}
-    for role in ("degradation", "backbone", "sampler", "density", "dataset", "metric"):
+    for role in ROLES:
         assert {name for r, name in names if r == role} == set(genlab.registry(role).names())
     assert all(row["problem"] is None for row in rows)
     assert all(row["summary"] for row in rows if row["role"] != "experiment")
@@ -53,9 +54,11 @@ def test_show_tells_parameters_and_defaults(capsys: pytest.CaptureFixture[str]) 
     assert set(parameters) == {"sigma_max", "ratio", "cutoff"}
     assert parameters["ratio"]["default"] == 12.0
     assert "pixels" in parameters["sigma_max"]["description"]
-    assert shown["tags"]["linear"] is True
+    assert shown["bases"] == ["LinearDegradation", "InvertibleDegradation", "Degradation"]
     assert exit_status(["show", "sampler", "ddim"]) == 0
-    assert "eta" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "eta" in text
+    assert "requires a DiagonalDegradation" in text
 
 
 def test_doctor_finds_everything_in_order(capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,18 +68,18 @@ def test_doctor_finds_everything_in_order(capsys: pytest.CaptureFixture[str]) ->
     assert {"python", "torch", "cpu", "components"} <= {check["check"] for check in checks}
 
 
-def test_sample_writes_grids_arrays_and_walks(
+def test_sample_writes_grids_arrays_and_trajectories(
     digits_run: genlab.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = str(digits_run.path)
-    for name in ("grid.png", "samples.npz", "walk.gif"):
+    for name in ("grid.png", "samples.npz", "trajectory.gif"):
         assert exit_status(["sample", run, "-n", "9", "--out", str(tmp_path / name)]) == 0
     assert "9 samples" in capsys.readouterr().out
     with np.load(tmp_path / "samples.npz") as file:
         assert file["x"].shape == (9, 1, 8, 8)
         assert file["x"].dtype == np.float32
         assert np.abs(file["x"]).max() <= 1
-    with Image.open(tmp_path / "walk.gif") as gif:
+    with Image.open(tmp_path / "trajectory.gif") as gif:
         assert gif.n_frames == 6
     with Image.open(tmp_path / "grid.png") as grid:
         assert min(grid.size) > 24
@@ -93,7 +96,7 @@ def test_a_failed_run_exits_with_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    overflow = ["--set", "training.lr=1e38", "--set", "training.warmup=0"]
+    overflow = ["--set", "optimiser.lr=1e38", "--set", "training.warmup=0"]
     assert exit_status(["run", "--steps", "200", *overflow, "--out", "burst"]) == 1
     assert "finite" in capsys.readouterr().err
 
@@ -103,12 +106,12 @@ raise RuntimeError("the moon is in the wrong phase")
 """
 
 WORKING = '''
-from genlab import Sampler, SamplerTags
+from genlab import Degradation, Sampler
 
 class Still(Sampler):
     """A sampler from somewhere else."""
 
-    tags = SamplerTags()
+    requires = Degradation
 
     def grid(self, steps, degradation): ...
     def init(self, restorer, x_t, t, z, *, generator): ...

@@ -74,6 +74,8 @@ def _about(entry: Entry) -> dict[str, Any]:
         "name": entry.name,
         "package": f"{entry.package} {entry.version}",
         "class": entry.value,
+        "bases": _bases(component),
+        "requires": getattr(getattr(component, "requires", None), "__name__", None),
         "tags": {k: _plain(v) for k, v in vars(tags).items()} if tags else {},
         "documentation": documentation,
         "reference": reference_of(documentation),
@@ -81,11 +83,21 @@ def _about(entry: Entry) -> dict[str, Any]:
     }
 
 
+def _bases(component: Any) -> list[str]:
+    """Return the public classes of genlab that a component is derived from, its nearest first."""
+    import genlab
+
+    bases = inspect.getmro(component)[1:] if inspect.isclass(component) else ()
+    return [
+        c.__name__ for c in bases if getattr(genlab, c.__name__, None) is c is not genlab.Component
+    ]
+
+
 def _prose(documentation: str) -> str:
     """Join the lines of paragraphs, which a terminal breaks by itself, and drop the mark-up of roles."""
     paragraphs = re.split(r"\n\s*\n", documentation)
     flowing = [
-        p if re.search(r"^\s|^[.*]", p, re.MULTILINE) else " ".join(p.split()) for p in paragraphs
+        p if re.search(r"^\s|^[.*=]", p, re.MULTILINE) else " ".join(p.split()) for p in paragraphs
     ]
     return re.sub(r":\w+:`~?([^`]*)`", r"\1", "\n\n".join(flowing))
 
@@ -166,6 +178,10 @@ def _print(about: dict[str, Any]) -> None:
     console.print(Text(f"{about['role']} {about['name']}", style="bold"), end="")
     console.print(Text(f"  {about['package']}  {about['class']}\n", style="dim"))
     console.print(Text(_prose(about["documentation"]) + "\n"))
+    if about["bases"]:
+        console.print(Text(f"a {', '.join(about['bases'])}"))
+    if about["requires"]:
+        console.print(Text(f"requires a {about['requires']}"))
     if about["tags"]:
         shown = [
             key if value is True else f"{key}: {_join(value)}"
