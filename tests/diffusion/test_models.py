@@ -192,7 +192,7 @@ def test_the_model_s_own_steps_are_used(
     made.sample(2, steps=asked_for, sampler=built)
     assert len(asked(made).times) == steps
     assert asked(made).times[0] == pytest.approx(1.0)
-    assert len(list(made.walk(2, steps=asked_for, sampler=built))) == steps + 1
+    assert len(list(made.trajectory(2, steps=asked_for, sampler=built))) == steps + 1
 
 
 @pytest.mark.parametrize("steps", [0, -3])
@@ -262,7 +262,7 @@ def test_a_trajectory_of_a_deterministic_degradation_starts_under_its_noise() ->
     density = AffineFlow(DataSpec((1,), "vector"))
     restorer = Restorer(Beyond(), fade)
     made = DiffusionModel(spec, restorer, Prior(fade, spec, density), StepDown())
-    first, *_, before, last = made.walk(200, steps=3)
+    first, *_, before, last = made.trajectory(200, steps=3)
     noise = first.x_t - first.x_t.mean((-2, -1), keepdim=True)
     assert float(noise.square().mean().sqrt()) == pytest.approx(0.04 * math.sqrt(63 / 64), rel=0.03)
     assert torch.equal(last.x_t, before.estimate)

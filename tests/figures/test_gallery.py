@@ -405,7 +405,7 @@ def test_the_trajectory_reads_forward_reverse_and_drift(make_run: Any) -> None:
     assert [ax.get_title() for ax in axes[0]] == ["t = 0", "t = 0.3", "t = 1"]
     drawn = [[np.asarray(ax.collections[0].get_offsets()) for ax in row] for row in axes[:2]]
     np.testing.assert_allclose(drawn[0][0], run.data.test.first(30)[0])
-    walked = list(run.model.walk(30, seed=run.seed))
+    walked = list(run.model.trajectory(30, seed=run.seed))
     for k, step in enumerate((10, 7, 0)):
         np.testing.assert_allclose(drawn[1][k], walked[step].x_t)
     assert len(axes[2, 0].collections[0].U) == 25
@@ -446,7 +446,7 @@ def test_the_scale_of_the_loss_is_the_one_that_is_asked_for(make_run: Any) -> No
 
 def test_estimates_and_states_are_two_figures(make_run: Any) -> None:
     run = make_run("digits")
-    walked = list(run.model.walk(2, seed=run.seed))
+    walked = list(run.model.trajectory(2, seed=run.seed))
     for name, x in (("progressive", walked[0].estimate), ("progressive-x_t", walked[0].x_t)):
         figure = gallery.draw(run, name, rows=2, columns=2)
         size = (shown(figure).shape[0] + 4) // 2 // 8

@@ -58,7 +58,7 @@ def test_arrays_come_back_with_their_labels(tmp_path: Path) -> None:
 
 def test_an_animation_has_a_frame_per_state(tmp_path: Path, make_run: Any) -> None:
     run = make_run("volumes")
-    steps = list(run.model.walk(4, steps=3))
+    steps = list(run.model.trajectory(4, steps=3))
     write_animation(tmp_path / "a.gif", steps, run.spec)
     with Image.open(tmp_path / "a.gif") as image:
         assert image.n_frames == 4

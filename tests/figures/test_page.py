@@ -329,7 +329,7 @@ def test_the_page_of_a_run_has_its_trajectory(
     with Image.open(io.BytesIO(base64.b64decode(states[0]["x_t"].split(",")[1]))) as picture:
         still = np.asarray(picture.convert("L"), dtype=float)
     wanted = list(
-        run.model.walk({"digits": 16, "volumes": 16, "series": 9}.get(data, 2000), seed=7)
+        run.model.trajectory({"digits": 16, "volumes": 16, "series": 9}.get(data, 2000), seed=7)
     )
     drawn = state_pixels(wanted[0].estimate, run.spec)
     assert states[0]["estimate"].endswith(base64.b64encode(png_bytes(drawn)).decode())

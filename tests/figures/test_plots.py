@@ -215,7 +215,7 @@ def test_series_stand_beside_data_whose_range_is_theirs() -> None:
 # -- forward and progressive -------------------------------------------------------------------
 
 
-def walk(n: int, states: int, shape: tuple[int, ...]) -> list[Step]:
+def trajectory(n: int, states: int, shape: tuple[int, ...]) -> list[Step]:
     g = generator()
     times = torch.linspace(1, 0, states).tolist()
     return [

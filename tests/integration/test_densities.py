@@ -44,7 +44,7 @@ def test_bayes_rule_and_samples_of_a_class(moons_flow: genlab.Run) -> None:
         samples = moons_flow.sample(200, label=name)
         assert (moons_flow.classify(samples).argmax(1) == label).float().mean() > 0.9
     with pytest.raises(RequestError, match="holds a density and no degradation"):
-        list(moons_flow.walk(2))
+        list(moons_flow.trajectory(2))
     with pytest.raises(RequestError, match="neither steps nor a sampler"):
         moons_flow.sample(2, sampler="ddim")
 
@@ -93,7 +93,7 @@ def test_a_flow_as_prior(tmp_path: Path, small: dict[str, Any]) -> None:
     untrained = genlab.build("density", "realnvp", genlab.DataSpec(tuple(c.shape[1:]), "vector"))
     with torch.no_grad():
         assert prior.log_prob(c).mean() > untrained.log_prob(c).mean() + 1
-    x_1 = next(iter(run.walk(100))).x_t  # a state that the prior has drawn
+    x_1 = next(iter(run.trajectory(100))).x_t  # a state that the prior has drawn
     drawn = run.degradation.summarize(x_1)
     assert (drawn.mean(0) - c.mean(0)).abs().mean() < 0.5 * c.std()
     for change, wanted in (

@@ -113,7 +113,7 @@ def test_a_run_walks_in_its_own_steps(
     digits_run: genlab.Run, walks: list[list[float]], command: Callable[..., Any], tmp_path: Path
 ) -> None:
     assert digits_run.config.sampling.steps == 5
-    assert len(list(digits_run.walk(2))) == 1 + 5
+    assert len(list(digits_run.trajectory(2))) == 1 + 5
     assert torch.equal(digits_run.sample(4), digits_run.sample(4, steps=5))
     assert not torch.equal(digits_run.sample(4), digits_run.sample(4, steps=6))
     digits_run.sample(2, sampler="recorder", steps=7)

@@ -44,7 +44,7 @@ def sample(
     options: dict[str, Any] = {"sampler": sampler, "steps": steps, "label": label,
                                "guidance": guidance, "seed": seed}  # fmt: skip
     if file.suffix == ".gif":
-        write_animation(file, opened.walk(n, **options), opened.spec)
+        write_animation(file, opened.trajectory(n, **options), opened.spec)
     else:
         x, y = opened.sample(n, **options), opened.model.labels(n, label, seed=seed)
         write_samples(file, x, y, opened.spec)

@@ -100,7 +100,7 @@ def _mixed_states(
     ends = []
     for x_t in states:
         again = torch.Generator(model.device).manual_seed(seed + 1)
-        walked = model.walk_from(
+        walked = model.trajectory_from(
             x_t, None if additive else z, generator=again, start=t, steps=steps, sampler=sampler
         )
         ends.append(model.in_range(end_of(walked).cpu()))

@@ -183,7 +183,7 @@ class DiffusionModel(Model):
         limit = 1.0 if self.spec.bounded else None
         return Conditioned(guided, self.restorer.degradation, y, limit)
 
-    def walk(
+    def trajectory(
         self,
         n: int,
         *,
@@ -198,11 +198,11 @@ class DiffusionModel(Model):
         generator = torch.Generator(self.device).manual_seed(seed)
         y = None if y is None else y.to(self.device)
         x_1, z = self.prior.sample(n, y, generator=generator)
-        return self.walk_from(
+        return self.trajectory_from(
             x_1, z, generator=generator, steps=steps, sampler=sampler, y=y, guidance=guidance
         )
 
-    def walk_from(
+    def trajectory_from(
         self,
         x_t: Tensor,
         z: Tensor | None,
@@ -261,7 +261,7 @@ class DiffusionModel(Model):
         for part, start in enumerate(range(0, n, size)):
             count = min(size, n - start)
             of_part = None if y is None else y[start : start + count]
-            states = self.walk(
+            states = self.trajectory(
                 count, seed=seed + _STRIDE * part, steps=steps, sampler=sampler, label=of_part,
                 guidance=guidance,
             )  # fmt: skip

@@ -63,7 +63,7 @@ def restore(
         with torch.no_grad():
             seen = jittered(x_t, model.restorer.jitter, generator)
             return model.estimates(y)(seen, times).cpu()
-    walked = model.walk_from(
+    walked = model.trajectory_from(
         x_t, z, generator=generator, start=t, steps=steps, sampler=sampler, y=y
     )
     return model.in_range(end_of(walked).cpu())

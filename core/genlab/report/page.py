@@ -77,5 +77,5 @@ def page_steps(run: Results) -> list[Step]:
     model = run.model
     if not isinstance(model, DiffusionModel):
         return []
-    steps = list(model.walk(_SHOWN[run.spec.kind], seed=run.seed))
+    steps = list(model.trajectory(_SHOWN[run.spec.kind], seed=run.seed))
     return [steps[i] for i in spread(len(steps), _FRAMES)]

@@ -90,7 +90,9 @@ def _warn_of_parameters(slot: str, then: Chosen, now: Chosen) -> None:
     """Warn where an object that is handed in has other parameters than that of the run had."""
     others = {key: value for key, value in then.params.items() if now.params.get(key) != value}
     if others and slot != "dataset":  # which may have moved
-        told = ", ".join(f"{k}={v!r} there and {k}={now.params.get(k)!r} here" for k, v in others.items())
+        told = ", ".join(
+            f"{k}={v!r} there and {k}={now.params.get(k)!r} here" for k, v in others.items()
+        )
         warnings.warn(f"the {slot} {then.name} is not that of the run: it has {told}", stacklevel=4)
 
 

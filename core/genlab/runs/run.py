@@ -85,7 +85,7 @@ class Run(OpenedRun):
             n, seed=seed, steps=steps, sampler=_sampler(sampler), label=label, guidance=guidance
         )
 
-    def walk(
+    def trajectory(
         self,
         n: int = 8,
         *,
@@ -96,7 +96,7 @@ class Run(OpenedRun):
         seed: int = 0,
     ) -> Iterator[Step]:
         """Walk ``n`` samples back and hand out every ``(t, x_t, estimate)``; see :meth:`sample`."""
-        return self.diffusion.walk(
+        return self.diffusion.trajectory(
             n, seed=seed, steps=steps, sampler=_sampler(sampler), label=label, guidance=guidance
         )
 

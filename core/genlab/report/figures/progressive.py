@@ -70,7 +70,7 @@ def walked(run: Results, rows: int, labels: Labels) -> list[Step]:
         labels: Their classes, in turns, or None.
     """
     n = shown(run.spec, rows)
-    return list(diffusion_of(run).walk(n, seed=run.seed, label=of_classes(labels, n)))
+    return list(diffusion_of(run).trajectory(n, seed=run.seed, label=of_classes(labels, n)))
 
 
 @style()

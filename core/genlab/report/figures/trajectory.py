@@ -66,7 +66,7 @@ class Trajectory(Figure):
         model = diffusion_of(run)
         x_0 = run.data.test.first(self.n)[0].cpu()
         x_t = degraded(model.restorer.degradation, x_0, self.times, seed=run.seed)
-        states = {step.t: step.x_t for step in model.walk(self.n, seed=run.seed)}
+        states = {step.t: step.x_t for step in model.trajectory(self.n, seed=run.seed)}
         grid = plane(_LIMITS, self.arrows)
         columns = []
         for t, forward in zip(self.times, x_t, strict=True):
