@@ -270,7 +270,7 @@ def test_states_and_times_must_match() -> None:
 
 @pytest.mark.parametrize("show", ["estimate", "x_t"])
 def test_progressive_ends_with_the_result(show: str) -> None:
-    states = walk(3, 51, (1, 8, 8))
+    states = trajectory(3, 51, (1, 8, 8))
     (ax,) = progressive(states, spec(), show=show).axes  # type: ignore[arg-type]
     labels = labels_above(ax)
     assert len(labels) == 11
@@ -282,14 +282,14 @@ def test_progressive_ends_with_the_result(show: str) -> None:
 
 
 def test_progressive_shows_a_short_walk_whole() -> None:
-    (ax,) = progressive(walk(20, 4, (3, 8, 8)), spec(3)).axes
+    (ax,) = progressive(trajectory(20, 4, (3, 8, 8)), spec(3)).axes
     assert len(labels_above(ax)) == 4
     scale = enlargement((8, 8), 4)
     assert shown(ax).shape[0] == 8 * (8 * scale + PAD) - PAD, "eight rows at most"
 
 
 def test_progressive_points_have_one_panel_per_time() -> None:
-    figure = progressive(walk(30, 21, (2,)), POINTS)
+    figure = progressive(trajectory(30, 21, (2,)), POINTS)
     titles = [ax.get_title() for ax in figure.axes if ax.collections]
     assert (len(titles), titles[0], titles[-1]) == (11, "t = 1", "t = 0")
 
@@ -298,13 +298,13 @@ def test_a_wrong_trajectory_is_refused() -> None:
     with pytest.raises(RequestError, match="empty"):
         progressive([], spec())
     with pytest.raises(RequestError, match="Did you mean 'estimate'"):
-        progressive(walk(1, 2, (2,)), POINTS, show="estimates")  # type: ignore[arg-type]
+        progressive(trajectory(1, 2, (2,)), POINTS, show="estimates")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", ["series", "volume"])
 def test_series_and_volumes_have_a_row_per_example_and_a_column_per_time(kind: Any) -> None:
     shape = (2, 16) if kind == "series" else (1, 3, 8, 8)
-    states = walk(5, 4, shape)
+    states = trajectory(5, 4, shape)
     figure = progressive(states, DataSpec(shape, kind), rows=3, show="x_t")
     (ax,) = figure.axes
     assert labels_above(ax) == ["t = 1", "t = 0.667", "t = 0.333", "t = 0"]
