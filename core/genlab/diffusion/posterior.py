@@ -7,8 +7,8 @@ With :math:`y = A x_0 + b`, an estimate :math:`\hat x_0` is taken to the nearest
 
 so that its part in the range of :math:`A^T` is what is known, and the network fills in the null space. The
 least-norm solution is found by conjugate gradients on :math:`(A^T A + \epsilon I) u = A^T r` from u = 0 on,
-which never leave the range of :math:`A^T` and need nothing but A and its adjoint; what of r is out of the range
-of A, such as the rounding of a picture, is left out at once.
+which never leave the range of :math:`A^T` and need nothing but A and its adjoint; what of r is out of the
+range of A, such as the rounding of a picture, is left out at once.
 
 Source: Wang, Yu & Zhang 2022, "Zero-shot image restoration using denoising diffusion null-space model"
 (arXiv:2212.00490), eq. 13.
