@@ -33,6 +33,10 @@ def checked(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, An
         ("density", "normal", "integrates_to_one"),
         ("dataset", "digits", "splits_differ"),
         ("metric", "sliced-wasserstein", "numbers_by_name"),
+        ("objective", "denoising", "class_zero_is_a_class"),
+        ("optimiser", "adamw", "goes_on_from_its_state"),
+        ("figure", "loss", "draws_a_figure"),
+        ("engine", "local", "every_job_once"),
     ],
 )
 def test_check_runs_the_contract_of_every_role(
@@ -129,33 +133,6 @@ def test_show_reads_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert "reference: Bonneel et al. 2015" in said
     assert ".. math::" in said
     assert ":math:`" not in said
-
-
-@pytest.mark.parametrize(
-    ("line", "wanted", "unwanted"),
-    [
-        ("genlab show deg", {"degradation"}, {"sampler"}),
-        ("genlab list exp", {"experiment"}, {"degradation"}),
-        ("genlab show degradation ga", {"gaussian"}, {"blur", "gmm"}),
-        ("genlab check samplers d", {"ddim", "ddpm"}, {"cold"}),
-        ("genlab new ba", {"backbone"}, {"density"}),
-        ("genlab check nonsense b", set(), {"blur"}),
-    ],
-)
-def test_the_shell_completes_roles_and_names(
-    line: str, wanted: set[str], unwanted: set[str]
-) -> None:
-    words = line.split()
-    asked = {"_GENLAB_COMPLETE": "complete_bash", "COMP_WORDS": line,
-             "COMP_CWORD": str(len(words) - 1)}  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "genlab"],
-        env={**os.environ, **asked}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    offered = set(done.stdout.split())
-    assert wanted <= offered
-    assert not unwanted & offered
-    assert "| torch\n" not in done.stderr, "completion reads metadata only"
 
 
 BROKEN = '''

@@ -3,168 +3,192 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import genlab
-from genlab.cli.app import exit_status
 from genlab.components.registry import ROLES
 
-
-def genlab_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "genlab", *arguments],
-        capture_output=True, text=True, env={**os.environ, **environment}, check=False,
-    )  # fmt: skip
+HEAVY = {"torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "pydantic", "accelerate"}
 
 
 @pytest.mark.parametrize(
-    "arguments", [["list"], ["--help"], ["run", "--help"], ["list", "dataset"]]
+    "line", ["--help", "--version", "run --help", "new --help", "list", "list dataset --json"]
 )
-def test_looking_around_imports_no_torch(arguments: list[str]) -> None:
-    done = genlab_process(*arguments)
-    assert done.returncode == 0
-    imported = set(re.findall(r"\|\s+([\w.]+)$", done.stderr, re.MULTILINE))
-    assert "typer" in imported
-    assert not imported & {"torch", "numpy", "sklearn", "matplotlib", "accelerate"}
+def test_looking_around_imports_nothing_heavy(line: str, process: Callable[..., Any]) -> None:
+    """Nor a command of another package, whose summary is read from its source."""
+    done = process(*line.split())
+    assert (done.status, done.err) == (0, "")
+    assert "typer" in done.modules
+    assert not done.modules & HEAVY
+    assert "genlab_plugins.commands.classifier" not in done.modules
+    if line == "--help":
+        assert "classifier   Train the reference classifier" in done.out
 
 
-def test_list_names_every_component(capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_status(["list", "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)
+@pytest.mark.parametrize(
+    ("line", "wanted", "unwanted"),
+    [
+        ("genlab cl", {"classify", "classifier"}, {"compare"}),
+        ("genlab show deg", {"degradation"}, {"sampler"}),
+        ("genlab list exp", {"experiment"}, {"degradation"}),
+        ("genlab show degradation ga", {"gaussian"}, {"blur", "gmm"}),
+        ("genlab check samplers d", {"ddim", "ddpm"}, {"cold"}),
+        ("genlab check nonsense b", set(), {"blur"}),
+    ],
+)
+def test_the_shell_completes_roles_and_names(
+    line: str, wanted: set[str], unwanted: set[str], process: Callable[..., Any]
+) -> None:
+    last = str(len(line.split()) - 1)
+    done = process(_GENLAB_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=last)
+    offered = set(done.out.split())
+    assert wanted <= offered
+    assert not unwanted & offered
+    assert not done.modules & HEAVY
+
+
+def test_no_command_at_all_shows_the_help(command: Callable[..., Any]) -> None:
+    said = command()
+    assert said.status == 0
+    assert said.out == command("--help").out
+    assert command("--version").out == f"genlab {genlab.__version__}\n"
+
+
+def test_list_names_every_component(command: Callable[..., Any]) -> None:
+    rows = json.loads(command("list", "--json").out)
     names = {(row["role"], row["name"]) for row in rows}
     for role in ROLES:
         assert {name for r, name in names if r == role} == set(genlab.registry(role).names())
+        assert json.loads(command("list", f"{role}s".replace("ys", "ies"), "--json").out) == [
+            row for row in rows if row["role"] == role
+        ]
+    assert ("experiment", "ddpm-mnist") in names
     assert all(row["problem"] is None for row in rows)
     assert all(row["summary"] for row in rows if row["role"] != "experiment")
 
 
-def test_show_tells_parameters_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_status(["show", "degradation", "blur", "--json"]) == 0
-    shown = json.loads(capsys.readouterr().out)
+@pytest.mark.parametrize("role", ROLES)
+def test_show_knows_every_component(role: str, command: Callable[..., Any]) -> None:
+    for name in genlab.registry(role).names():
+        shown = json.loads(command("show", role, name, "--json").out)
+        cls = genlab.registry(role).get(name)
+        assert (shown["role"], shown["name"]) == (role, name)
+        assert shown["class"] == f"{cls.__module__}:{cls.__qualname__}"
+        assert shown["documentation"]
+        for parameter in shown["parameters"]:
+            assert parameter["description"], f"{name}: {parameter['name']}"
+            assert parameter["required"] or parameter["default"] is not Ellipsis
+    said = command("show", role, next(iter(genlab.registry(role).names()), "none"))
+    assert said.status == (0 if genlab.registry(role).names() else 2)
+
+
+def test_show_tells_what_one_needs_to_know(command: Callable[..., Any]) -> None:
+    shown = json.loads(command("show", "degradation", "blur", "--json").out)
     parameters = {p["name"]: p for p in shown["parameters"]}
     assert set(parameters) == {"sigma_max", "ratio", "cutoff"}
-    assert parameters["ratio"]["default"] == 12.0
+    assert (parameters["ratio"]["default"], parameters["ratio"]["type"]) == (12.0, "float > 1")
     assert "pixels" in parameters["sigma_max"]["description"]
-    assert shown["bases"] == ["LinearDegradation", "InvertibleDegradation", "Degradation"]
-    assert exit_status(["show", "sampler", "ddim"]) == 0
-    text = capsys.readouterr().out
-    assert "eta" in text
+    assert "LinearDegradation" in shown["bases"]
+    text = command("show", "sampler", "ddim").out
     assert "requires a DiagonalDegradation" in text
+    assert "set one with --set sampler.NAME=VALUE" in text
+    text = command("show", "objective", "denoising").out
+    assert "min-snr" in text
 
 
-def test_doctor_finds_everything_in_order(capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_status(["doctor", "--json"]) == 0
-    checks = json.loads(capsys.readouterr().out)
-    assert all(check["ok"] for check in checks)
-    assert {"python", "torch", "cpu", "components"} <= {check["check"] for check in checks}
+def test_doctor_finds_everything_in_order(command: Callable[..., Any]) -> None:
+    said = command("doctor", "--json")
+    assert said.status == 0
+    checks = {check["check"]: check for check in json.loads(said.out)}
+    assert all(check["ok"] for check in checks.values())
+    count = sum(len(genlab.registry(role).names()) for role in ROLES)
+    assert checks["components"]["detail"] == f"{count} of {count} import"
+    assert {"python", "torch", "cpu"} <= set(checks)
 
 
 def test_sample_writes_grids_arrays_and_trajectories(
-    digits_run: genlab.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    digits_run: genlab.Run, tmp_path: Path, command: Callable[..., Any]
 ) -> None:
-    run = str(digits_run.path)
     for name in ("grid.png", "samples.npz", "trajectory.gif"):
-        assert exit_status(["sample", run, "-n", "9", "--out", str(tmp_path / name)]) == 0
-    assert "9 samples" in capsys.readouterr().out
+        said = command("sample", digits_run.path, "-n", 9, "--out", tmp_path / name)
+        assert "9 samples" in said.out
     with np.load(tmp_path / "samples.npz") as file:
-        assert file["x"].shape == (9, 1, 8, 8)
-        assert file["x"].dtype == np.float32
-        assert np.abs(file["x"]).max() <= 1
-    with Image.open(tmp_path / "trajectory.gif") as gif:
-        assert gif.n_frames == 6
+        assert (file["x"].shape, file["x"].dtype) == ((9, 1, 8, 8), np.float32)
+        assert "y" not in file
     with Image.open(tmp_path / "grid.png") as grid:
         assert min(grid.size) > 24
 
 
-def test_figures_draws_one_or_all(digits_run: genlab.Run, tmp_path: Path) -> None:
-    out = tmp_path / "loss.svg"
-    assert exit_status(["figures", str(digits_run.path), "loss", "--out", str(out)]) == 0
-    assert out.read_text().lstrip().startswith("<?xml")
-    assert exit_status(["figures", str(digits_run.path)]) == 0
-
-
-def test_a_failed_run_exits_with_1(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_figures_draws_one_with_its_options_or_all(
+    blur_run: genlab.Run, tmp_path: Path, command: Callable[..., Any]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    overflow = ["--set", "optimiser.lr=1e38", "--set", "training.warmup=0"]
-    assert exit_status(["run", "--steps", "200", *overflow, "--out", "burst"]) == 1
-    assert "finite" in capsys.readouterr().err
+    def drawn(name: str, *options: str) -> bytes:
+        out = tmp_path / name
+        said = command("figures", blur_run.path, "progressive", *options, "--out", out)
+        assert said.out == f"{out}\n"
+        return out.read_bytes()
+
+    assert drawn("a.svg").lstrip().startswith(b"<?xml")
+    assert drawn("a.pdf").startswith(b"%PDF")
+    pictures = [drawn(f"{rows}.png", "--set", f"rows={rows}") for rows in (1, 3)]
+    assert drawn("again.png", "--set", "rows=3") == pictures[1]
+    heights = []
+    for rows in (1, 3):
+        with Image.open(tmp_path / f"{rows}.png") as picture:
+            heights.append(picture.height)
+    assert heights[0] < heights[1]
+    for arguments, wanted in (
+        (("progressive", "--set", "rows=many"), "figure.rows"),
+        (("progressive", "--set", "rowz=3"), "rowz"), (("--set", "rows=3"), "give its name"),
+        (("progresive",), "'progressive'"), (("density",), "does not fit"),
+        (("progressive", "--out", "a.jpg"), ".png"), (("--out", "a.png"), "give its name"),
+    ):  # fmt: skip
+        said = command("figures", blur_run.path, *arguments)
+        assert said.status == 2, arguments
+        assert wanted in said.err
 
 
-BROKEN = """
-raise RuntimeError("the moon is in the wrong phase")
-"""
-
-WORKING = '''
-from genlab import Degradation, Sampler
-
-class Still(Sampler):
-    """A sampler from somewhere else."""
-
-    requires = Degradation
-
-    def grid(self, steps, degradation): ...
-    def init(self, restorer, x_t, t, z, *, generator): ...
-    def step(self, restorer, x_t, t, s, state): ...
-'''
+SMALL = (
+    "--set", "backbone.channels=[8]", "--set", "sampling.count=8", "--set", "sampling.steps=2",
+    "--set", "training.batch=8", "--set", "figures=[]", "--set", "metrics=[]",
+)  # fmt: skip
 
 
-def test_a_broken_plugin_is_listed_and_the_rest_works(
-    distribution: Callable[..., Path], tmp_path: Path
+def test_a_failed_run_exits_with_1_and_a_stopped_one_with_3(
+    tmp_path: Path, command: Callable[..., Any]
 ) -> None:
-    site = distribution(
-        "moonware", "moonware", BROKEN, "genlab.samplers", {"moon": "moonware:Moon"}
-    )
-    here = {"PYTHONPATH": str(site), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    listed = genlab_process("list", "sampler", "--json", **here)
-    assert listed.returncode == 0
-    problems = {row["name"]: row["problem"] for row in json.loads(listed.stdout)}
-    assert "the moon is in the wrong phase" in problems.pop("moon")
-    assert set(problems) == set(genlab.registry("sampler").names())
-    assert not any(problems.values())
-    refused = genlab_process("show", "sampler", "moon", **here)
-    assert refused.returncode == 2
-    assert "moonware 1.0" in refused.stderr
-    assert "Traceback" not in refused.stderr
-    assert genlab_process("show", "sampler", "ddim", **here).returncode == 0
-    assert genlab_process("doctor", **here).returncode == 1
+    class Stop(genlab.Tracker):
+        """Interrupts a run, and listens to one that goes on."""
 
+        heard: ClassVar[list[str]] = []
 
-def test_a_good_plugin_is_listed_like_our_own(
-    distribution: Callable[..., Path], tmp_path: Path
-) -> None:
-    site = distribution("good", "good", WORKING, "genlab.samplers", {"still": "good:Still"})
-    here = {"PYTHONPATH": str(site), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    for _ in range(2):
-        done = genlab_process("list", "samplers", "--json", **here)
-        rows = {row["name"]: row for row in json.loads(done.stdout)}
-        assert rows["still"]["problem"] is None
-        assert rows["still"]["summary"] == "A sampler from somewhere else"
-        assert rows["still"]["package"] == "good"
-    assert "| torch\n" not in done.stderr, "what imported well once is not imported again"
+        def step_done(self, step: int) -> None:
+            if step == 4 and not self.heard:
+                raise KeyboardInterrupt
 
+        def run_ended(self, status: str) -> None:
+            self.heard.append(status)
 
-def test_two_plugins_with_one_name_are_an_error_that_names_both(
-    distribution: Callable[..., Path], tmp_path: Path
-) -> None:
-    distribution("first", "first", WORKING, "genlab.samplers", {"still": "first:Still"})
-    site = distribution("second", "second", WORKING, "genlab.samplers", {"still": "second:Still"})
-    here = {"PYTHONPATH": str(site), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    refused = genlab_process("run", "--sampler", "still", "--out", str(tmp_path / "out"), **here)
-    assert refused.returncode == 2
-    assert "first 1.0 and second 1.0" in refused.stderr
-    assert not (tmp_path / "out").exists()
-    listed = genlab_process("list", "--json", **here)
-    twins = [row for row in json.loads(listed.stdout) if row["name"] == "still"]
-    assert len(twins) == 2
-    assert all("first 1.0 and second 1.0" in row["problem"] for row in twins)
+    genlab.register("tracker", "stop", Stop)
+    overflow = ("--set", "optimiser.lr=1e38", "--set", "training.warmup=0", "--steps", 200)
+    said = command("run", *SMALL, *overflow, "--out", tmp_path / "burst")
+    assert said.status == 1
+    assert len(said.err.splitlines()) == 1
+    assert "no finite gradient" in said.err
+    out = tmp_path / "stopped"
+    logged = ("--steps", 8, "--set", "training.log_every=2")
+    said = command("run", *SMALL, *logged, "--tracker", "stop", "--out", out)
+    assert said.status == 3
+    assert said.err == "error: stopped\n"
+    assert "genlab resume goes on from here" in " ".join(said.out.split())
+    assert genlab.open_run(out).status.outcome == "interrupted"
+    said = command("resume", out, "--tracker", "stop")
+    assert said.status == 0
+    assert Stop.heard == ["interrupted", "done"]
+    assert genlab.open_run(out).history[-1]["step"] == 8

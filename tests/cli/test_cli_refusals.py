@@ -38,6 +38,17 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["run", "--sampler", "dddim"], ["'dddim'", "'ddim'"]),
         (["run", "--dataset", "mnst"], ["'mnst'", "'mnist'"]),
         (["run", "--density", "gm"], ["'gm'", "'gmm'"]),
+        (["run", "--objective", "denoisin"], ["'denoisin'", "Did you mean 'denoising'"]),
+        (["run", "--objective", "likelihood"], ["trains a Density", "Restorer"]),
+        (["run", "--set", "objective.weight=min_snr"], ["objective.weight", "'min-snr'", "'min_snr'"]),
+        (["run", "--optimiser", "adam"], ["'adam'", "'adamw'", "muon"]),
+        (["run", "--tracker", "wand"], ["unknown tracker 'wand'"]),
+        (["run", "--set", "figures=['losss']"], ["'losss'", "Did you mean 'loss'"]),
+        (["run", "--set", "training.precision=fp16"], ["training.precision", "'bf16'"]),
+        (["run", "--set", "seed=-1"], ["seed = -1", "whole number"]),
+        (["run", "--budget", "smoke"], ["name one"]),
+        (["run", "--classify"], ["for a density"]),
+        (["sweep", "ddpm-mnist", "--engine", "remote"], ["unknown engine 'remote'", "local"]),
         (["run", "no-such-experiment"], ["unknown experiment", "'no-such-experiment'"]),
         (["run", "missing.toml"], ["missing.toml"]),
         (["run", "--degradation", "blur", "--set", "degradation.sigma=3"],
@@ -82,20 +93,6 @@ def test_a_wrong_request_is_one_clear_line(
         assert part in line
 
 
-def test_a_folder_that_is_no_run_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("empty").mkdir()
-    assert "no run.toml" in refused(capsys, "sample", "empty")
-
-
-def test_an_output_folder_that_is_taken_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("taken").mkdir()
-    Path("taken/file.txt").write_text("mine")
-    assert "taken" in refused(capsys, "run", "--out", "taken")
-    Path("file").write_text("mine")
-    assert "file" in refused(capsys, "run", "--out", "file")
-    assert "file" in refused(capsys, "run", "--out", "file/below")
-
-
 def test_an_unreadable_image_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     from PIL import Image
 
@@ -109,12 +106,6 @@ def test_an_unreadable_image_is_named(capsys: pytest.CaptureFixture[str]) -> Non
     assert "2.png" in line
 
 
-def test_a_run_is_not_overwritten_and_resume_is_offered(
-    digits_run: genlab.Run, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert "resume" in refused(capsys, "run", "--out", str(digits_run.path))
-
-
 def test_requests_to_a_run_are_checked(
     blur_run: genlab.Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,19 +116,6 @@ def test_requests_to_a_run_are_checked(
     assert "at least one" in refused(capsys, "sample", run, "--steps", "0")
     assert ".png" in refused(capsys, "sample", run, "--out", "samples.jpg")
     assert "'progressive'" in refused(capsys, "figures", run, "progresive")
-    assert "budget" in refused(capsys, "resume", run)
+    assert "has used up its budget" in refused(capsys, "resume", run)
+    assert "one budget" in refused(capsys, "resume", run, "--steps", "70", "--minutes", "1")
     assert sorted(blur_run.path.rglob("*")) == before
-
-
-def test_a_damaged_run_is_refused(
-    digits_run: genlab.Run, capsys: pytest.CaptureFixture[str]
-) -> None:
-    damaged = Path("damaged")
-    (damaged / "checkpoints").mkdir(parents=True)
-    text = (digits_run.path / "run.toml").read_text()
-    (damaged / "run.toml").write_text(text)
-    assert "checkpoint" in refused(capsys, "sample", "damaged")
-    (damaged / "checkpoints" / "last.safetensors").write_bytes(b"broken")
-    assert "last.safetensors" in refused(capsys, "sample", "damaged")
-    (damaged / "run.toml").write_text(text[: len(text) // 2] + "\n[[[")
-    assert "run.toml" in refused(capsys, "sample", "damaged")

@@ -40,6 +40,7 @@ __all__ = ["app", "main"]
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 _COMMANDS = "genlab.commands"
+_INTERRUPTED = 130  # what typer makes of a keyboard interrupt
 
 
 class _Group(TyperGroup):
@@ -104,7 +105,6 @@ app = typer.Typer(
     name="genlab",
     cls=_Group,
     help="Turn any way of degrading data into a generative model.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
@@ -162,6 +162,8 @@ def exit_status(arguments: list[str] | None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    if status == _INTERRUPTED:
+        return _say("stopped", 3)
     return status if isinstance(status, int) else 0
 
 

@@ -37,7 +37,7 @@ from genlab.config.settings import (
 )
 from genlab.config.tables import merge, merge_training
 from genlab.diffusion.prior import summary_spec
-from genlab.errors import RequestError
+from genlab.errors import BrokenComponentError, RequestError
 from genlab.training.settings import settings_of
 
 __all__ = ["Resolution", "defaults", "refuse_misfit", "resolve", "with_path"]
@@ -211,7 +211,7 @@ class _Resolver:
             if given is not None:
                 chosen = with_defaults(role, chosen, {role: given})
                 found[chosen.name] = made(role, chosen, {role: given})
-            elif key == "metrics":
+            elif key == "metrics" or (key in self.given and not _is_broken(role, chosen)):
                 chosen = with_defaults(role, chosen, {})
             if any(chosen.name == other.name for other in names):
                 raise RequestError(f"{key}: {chosen.name!r} is there twice")
@@ -268,6 +268,15 @@ def _is_fitted(slot: str, chosen: Chosen, objects: Objects) -> bool:
         return isinstance(found, FittedDensity)
     cls: Callable[..., Any] = class_of(slot, chosen, objects)
     return inspect.isclass(cls) and issubclass(cls, FittedDensity)
+
+
+def _is_broken(role: str, chosen: Chosen) -> bool:
+    """Say whether a component is there and cannot be imported, which costs a run nothing but a figure."""
+    try:
+        class_of(role, chosen)
+    except BrokenComponentError:
+        return True
+    return False
 
 
 def _seed(seed: Any) -> int:
