@@ -66,6 +66,7 @@ def test_the_noise_is_found_again_and_is_zero_where_there_is_none() -> None:
     found = CosineNoise().noise(CosineNoise().degrade(x, t, z), x, t)
     torch.testing.assert_close(found[1:], z[1:])
     assert bool((found[0] == 0).all())
+    assert bool((CosineNoise().noise(x, x + 1, 0 * t) == 0).all()), "of a wrong estimate, too"
 
 
 def test_full_noise_carries_nothing_and_is_drawn_anew() -> None:

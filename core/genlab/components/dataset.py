@@ -102,7 +102,7 @@ class DataSpec:
         if isinstance(label, str) and label in self.names:
             return self.names.index(label)
         text = str(label)
-        if not isinstance(label, bool) and text.isdecimal() and int(text) < self.classes:
+        if text.isdecimal() and int(text) < self.classes:
             return int(text)
         raise unknown("class", text, self.names or map(str, range(self.classes)))
 
