@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ UNUSUAL: dict[str, dict[str, Any]] = {
     "ink": {"epsilon": 0.1},
     "mask-box": {"carry": 7},
     "mask-dropout": {"fade": 0.1 + 0.2},
-    "mask-gaussian": {"width": math.inf, "holes": 1},
+    "mask-gaussian": {"width": 30.0, "holes": 1},
     "pixelate": {"side": 2},
     "kaleidoscope": {"side": 3},
     "ddim": {"eta": 0.5, "grid": "log-snr"},
