@@ -427,6 +427,26 @@ def test_a_broken_package_does_not_spoil_the_answer(monkeypatch: pytest.MonkeyPa
     assert "naive" in str(caught.value)
 
 
+def test_a_figure_that_is_broken_is_kept_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It costs the run nothing but a figure; one that does not exist is refused."""
+    get = Registry.get
+
+    def broken(self: Registry, name: str) -> Any:
+        if name == "loss":
+            raise BrokenComponentError("it cannot be imported")
+        return get(self, name)
+
+    monkeypatch.setattr(Registry, "get", broken)
+    for tables in ({}, {"figures": ["loss", "calibration"]}):
+        figures = {figure.name: figure for figure in resolved(tables).figures}
+        assert figures["loss"] == Chosen("loss")
+        assert figures["calibration"] == Chosen("calibration", {"bins": 10}), "with its defaults"
+    with pytest.raises(RequestError, match=r"unknown figure 'los'\. Did you mean 'loss'"):
+        resolved(figures=["los"])
+    with pytest.raises(RequestError, match=r"^figure\.columns: "):
+        resolved(figures=[{"name": "samples", "columns": 0}])
+
+
 def test_none_is_nothing() -> None:
     assert resolved(degradation=None, seed=None, training={"minutes": None}) == resolved()
 

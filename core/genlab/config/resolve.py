@@ -211,7 +211,7 @@ class _Resolver:
             if given is not None:
                 chosen = with_defaults(role, chosen, {role: given})
                 found[chosen.name] = made(role, chosen, {role: given})
-            elif key == "metrics" or (key in self.given and not _is_broken(role, chosen)):
+            elif key == "metrics" or not _is_broken(role, chosen):
                 chosen = with_defaults(role, chosen, {})
             if any(chosen.name == other.name for other in names):
                 raise RequestError(f"{key}: {chosen.name!r} is there twice")
