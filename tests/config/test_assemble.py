@@ -82,6 +82,7 @@ def test_the_usual_steps_are_the_sampler_s() -> None:
     assert isinstance(model, DiffusionModel)
     assert model.steps == StepDown.usual_steps
     assert parts(degradation="gaussian").prior is None
+    assert not model.conditional
 
 
 def test_a_density_alone_has_its_parts() -> None:

@@ -26,6 +26,7 @@ from genlab import (
     Restorer,
     build,
 )
+from genlab.components.registry import Registry
 from genlab.config import Chosen, choose, made, version_of
 from genlab.config.chosen import class_of, with_defaults
 from genlab.testing import CosineNoise, Fade
@@ -261,6 +262,37 @@ def test_objectives_are_bound_to_what_is_trained_now() -> None:
         again = made("objective", chosen, objects, restorers[1])
         assert again.restorer is restorers[1]
         assert again.loss == "l1"
+
+
+def test_so_is_an_objective_with_what_no_file_can_hold() -> None:
+    class Weighted(Denoising):
+        """Has a tensor."""
+
+        def __init__(self, restorer: Restorer, *, kernel: Any = None, rate: float = 1.0) -> None:
+            super().__init__(restorer)
+            self.kernel, self.rate = kernel, rate
+
+    restorers = [Restorer(Perceptron(SPEC), CosineNoise()) for _ in range(2)]
+    for given in (
+        Weighted(restorers[0], kernel=KERNEL, rate=2),
+        partial(Weighted, kernel=KERNEL, rate=2),
+    ):
+        chosen, found = choose("objective", given)
+        assert chosen.unwritten == ("kernel",)
+        again = made("objective", chosen, {"objective": found}, restorers[1])
+        assert again.restorer is restorers[1]
+        assert (again.kernel is KERNEL, again.rate) == (True, 2.0)
+
+
+def test_a_registered_class_with_what_no_file_can_hold_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Registry, "name_of", lambda self, cls: "sprinkle")
+    assert choose("degradation", Sprinkle(amount=2)) == (Chosen("sprinkle", {"amount": 2.0}), None)
+    given = Sprinkle(kernel=KERNEL)
+    chosen, found = choose("degradation", given)
+    assert (chosen.target, chosen.unwritten) == (f"{HERE}:Sprinkle", ("kernel",))
+    assert found is given
 
 
 def test_a_module_is_copied_so_that_the_request_gives_the_same_again() -> None:

@@ -192,10 +192,6 @@ def test_densities_of_ones_own_are_told_apart_by_their_class() -> None:
         assert isinstance(method, FittedAlone) == fitted
 
 
-def test_a_degradation_with_a_density_takes_it_for_nothing() -> None:
-    assert isinstance(resolved(degradation="gaussian", density="gmm").method, Diffusion)
-
-
 def test_a_budget_takes_the_place_of_the_usual_one() -> None:
     config = resolved(training={"minutes": 2, "batch": 7})
     assert config.learned is not None

@@ -242,12 +242,10 @@ def _of_partial(role: str, cls: type[Any], given: partial[Any]) -> tuple[Chosen,
 def _of_instance(role: str, given: Component) -> tuple[Chosen, Any]:
     params, unwritten = plain_params(given)
     chosen = _of_class(role, type(given), params, unwritten)
-    weights = isinstance(given, nn.Module)
-    if weights or chosen.unwritten:
-        return chosen, given
     if role == "objective":  # it is bound to what another run trains: its class is built anew
-        return chosen, type(given) if chosen.target else None
-    return chosen, given if chosen.target else None
+        again = partial(type(given), **given.params) if chosen.unwritten else type(given)
+        return chosen, again if chosen.target else None
+    return chosen, given if chosen.target or isinstance(given, nn.Module) else None
 
 
 def _of_class(
