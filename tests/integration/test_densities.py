@@ -105,6 +105,21 @@ def test_a_flow_as_prior(tmp_path: Path, small: dict[str, Any]) -> None:
     assert not (tmp_path / "no").exists()
 
 
+def test_an_object_that_was_built_for_other_data_is_refused(
+    tmp_path: Path, small: dict[str, Any]
+) -> None:
+    points, images = genlab.DataSpec((3,), "vector"), genlab.DataSpec((1, 4, 4), "image")
+    small.pop("backbone")
+    for change in (
+        {"density": genlab.build("density", "realnvp", points), "dataset": torch.randn(40, 2)},
+        {"degradation": "pixelate", "prior": genlab.build("density", "normal", points)},
+        {"backbone": genlab.build("backbone", "unet", images, channels=[8])},
+    ):
+        with pytest.raises(RequestError, match=r"was built for data of the shape \((3,|1, 4, 4)\)"):
+            start_run(small | change, out=tmp_path / "no")
+    assert not (tmp_path / "no").exists()
+
+
 def test_wrong_requests_of_densities(tmp_path: Path) -> None:
     for request, wanted in (
         ({"degradation": "blur", "classify": True}, "--classify is for a density"),

@@ -216,6 +216,23 @@ def require_budget_of(run: genlab.Run, steps: int) -> None:
     assert learned.settings.budget.total == run.metrics["steps"] == steps
 
 
+def test_a_module_is_asked_for_where_its_training_begins_anew(
+    tmp_path: Path, small: dict[str, Any], ending: Callable[..., Any], killed: type[BaseException]
+) -> None:
+    """It can be imported, but not the weights that it began with."""
+    network = genlab.build("backbone", "unet", genlab.DataSpec((1, 8, 8), "image"), channels=[8])
+    small["backbone"] = network
+    small["training"]["steps"] = 20
+    whole = start_run(small, out=tmp_path / "whole", skip=["drawing", "page"])
+    out = tmp_path / "parts"
+    with pytest.raises(killed):
+        start_run(small, out=out, trackers=[ending(step=10, kill=True)], skip=["drawing", "page"])
+    with pytest.raises(genlab.RequestError, match="backbone unet began with weights of its own"):
+        genlab.resume(out)
+    require_same(whole, genlab.resume(out, components={"backbone": network}))
+    assert genlab.resume(out, steps=22).metrics["steps"] == 22  # the checkpoint has its weights
+
+
 def test_data_that_has_changed_is_refused(
     tmp_path: Path, small: dict[str, Any], ending: Callable[..., Any]
 ) -> None:

@@ -243,15 +243,39 @@ class Constant(nn.Module):
         return self.value.expand(x.shape)
 
 
-@pytest.mark.parametrize("slot", ["backbone", "dataset"])
-def test_what_no_file_holds_is_not_taken_for_the_same(slot: str, tmp_path: Path) -> None:
+def networks_of_two_seeds() -> list[Any]:
+    """Return two objects of one class with the same parameters, and other weights."""
+    found = []
+    for seed in (0, 1):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            found.append(
+                genlab.build("backbone", "mlp", genlab.DataSpec((2,), "vector"), width=8, depth=1)
+            )
+    return found
+
+
+@pytest.mark.parametrize("what", ["modules", "components", "named and not", "tensors", "closures"])
+def test_what_no_file_tells_apart_is_not_taken_for_the_same(what: str, tmp_path: Path) -> None:
     """Two modules or two sets of tensors look the same in run.toml, and are not."""
-    values = {
-        "backbone": [Constant(0.0), Constant(1.0)],
-        "dataset": [torch.zeros(40, 2) + torch.randn(40, 2), torch.randn(40, 2)],
-    }[slot]
-    shared = {"dataset": torch.randn(40, 2), "backbone": Constant(0.0)}
-    shared.pop(slot)
+
+    def shifted(by: float) -> type[genlab.Degradation]:
+        class Shifted(CosineNoise):
+            def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+                return super().degrade(x_0 + by, t, z)
+
+        return Shifted
+
+    slot, values = {
+        "modules": ("backbone", [Constant(0.0), Constant(1.0)]),
+        "components": ("backbone", networks_of_two_seeds()),
+        "named and not": ("backbone", [networks_of_two_seeds()[1], {"name": "mlp", "width": 8, "depth": 1}]),
+        "tensors": ("dataset", list(torch.randn(2, 40, 2))),
+        "closures": ("degradation", [shifted(0.0)(), shifted(1.0)()]),
+    }[what]  # fmt: skip
+    network = {"name": "mlp", "width": 8, "depth": 1}
+    shared: dict[str, Any] = {"dataset": torch.randn(40, 2), "backbone": network}
+    shared.pop(slot, None)
     counting = Counting()
     outcomes = genlab.sweep(
         {slot: values}, out=tmp_path / "study", trackers=[counting], metrics=[], figures=[], steps=3,

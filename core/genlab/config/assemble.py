@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from genlab.components.component import Component
 from genlab.components.dataset import Dataset, DataSpec
 from genlab.components.degradation import Degradation
 from genlab.components.density import Density
@@ -134,6 +135,7 @@ def _diffusion(
     known = _known(config, spec)
     _refuse_class("backbone", method.backbone, objects, spec)
     backbone: nn.Module = made("backbone", method.backbone, objects, known)
+    _refuse_other_data("backbone", backbone, known)
     restorer = Restorer(
         backbone, degradation, prediction=method.restorer.prediction,
         jitter=method.restorer.jitter, deviation=0.5 if spec.bounded else 1.0,
@@ -222,7 +224,20 @@ def _density(slot: str, chosen: Chosen, spec: DataSpec, objects: Objects) -> Den
             f"{', '.join(fitting)}"
         )
     density: Density = made(slot, chosen, objects, spec)
+    _refuse_other_data(slot, density, spec)
     return density
+
+
+def _refuse_other_data(slot: str, module: nn.Module, spec: DataSpec) -> None:
+    """Refuse an object that was built for other data."""
+    built_for = module.built_for if isinstance(module, Component) else None
+    if not isinstance(built_for, DataSpec):
+        return
+    if built_for.shape != spec.shape or (spec.classes and built_for.classes != spec.classes):
+        raise RequestError(
+            f"the {slot} {type(module).__name__} was built for data of the shape {built_for.shape} with "
+            f"{built_for.classes} classes, and this is of the shape {spec.shape} with {spec.classes}"
+        )
 
 
 def _conditional(slot: str, chosen: Chosen, objects: Objects) -> bool:

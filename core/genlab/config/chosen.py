@@ -6,7 +6,7 @@ import copy
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from importlib import metadata
 from typing import Any
@@ -26,6 +26,7 @@ __all__ = ["Chosen", "Objects", "choose", "class_of", "made", "version_of", "wit
 Objects = Mapping[str, Any]
 """What was handed in as an object, by the place that it takes (``metrics`` and ``figures``: by name)."""
 
+_WEIGHTS = "weights"  # of a module that was handed in
 _WORDS = ("name", "class", "unwritten")  # keys of a component's table that are no parameters
 
 
@@ -37,7 +38,8 @@ class Chosen:
         name: Its registered name, or the name of its class where it was handed in as an object.
         params: Its parameters as a file can hold them.
         target: ``"module:Class"`` of what was handed in as an object; empty where it is registered.
-        unwritten: What no file can hold, and so has to be handed in again.
+        unwritten: What no file can hold, and so has to be handed in again; the ``"weights"`` of a module only
+            where its training begins anew.
     """
 
     name: str
@@ -47,10 +49,9 @@ class Chosen:
 
     def flat(self) -> dict[str, Any]:
         """Return the flat table that a TOML file holds."""
-        if not self.target:
-            return {"name": self.name, **self.params}
+        named = {"class": self.target} if self.target else {"name": self.name}
         unwritten = {"unwritten": list(self.unwritten)} if self.unwritten else {}
-        return {"class": self.target, **unwritten, **self.params}
+        return {**named, **unwritten, **self.params}
 
     @classmethod
     def of_table(cls, slot: str, table: Mapping[str, Any]) -> Chosen:
@@ -60,13 +61,12 @@ class Chosen:
             RequestError: It has no name.
         """
         params = {key: value for key, value in table.items() if key not in _WORDS}
-        target = table.get("class", "")
+        target, unwritten = table.get("class", ""), tuple(table.get("unwritten", ()))
         if target:
-            name = target.rpartition(":")[2].rpartition(".")[2]
-            return cls(name, params, target, tuple(table.get("unwritten", ())))
+            return cls(target.rpartition(":")[2].rpartition(".")[2], params, target, unwritten)
         if not isinstance(table.get("name"), str):
             raise RequestError(f"{slot}: a component has a name, as in {slot} = {{ name = ... }}")
-        return cls(table["name"], params)
+        return cls(table["name"], params, unwritten=unwritten)
 
 
 def choose(slot: str, given: Any) -> tuple[Chosen, Any]:
@@ -160,9 +160,10 @@ def class_of(slot: str, chosen: Chosen, objects: Objects | None = None) -> Calla
         return registered
     place = f'"{slot}": ...' if slot in SLOTS else f'"{slot}s": [...]'
     hand_in = f"hand it in: open_run(path, components={{{place}}})"
-    if chosen.unwritten:
+    missing = [each for each in chosen.unwritten if each != _WEIGHTS]
+    if missing:
         raise RequestError(
-            f"the {role} {chosen.name} has {' and '.join(chosen.unwritten)}, which no file holds: {hand_in}"
+            f"the {role} {chosen.name} has {' and '.join(missing)}, which no file holds: {hand_in}"
         )
     module, _, name = chosen.target.partition(":")
     try:
@@ -245,7 +246,9 @@ def _of_instance(role: str, given: Component) -> tuple[Chosen, Any]:
     if role == "objective":  # it is bound to what another run trains: its class is built anew
         again = partial(type(given), **given.params) if chosen.unwritten else type(given)
         return chosen, again if chosen.target else None
-    return chosen, given if chosen.target or isinstance(given, nn.Module) else None
+    if isinstance(given, nn.Module):
+        return replace(chosen, unwritten=(*chosen.unwritten, _WEIGHTS)), given
+    return chosen, given if chosen.target else None
 
 
 def _of_class(

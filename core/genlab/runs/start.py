@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from genlab.components.registry import build
-from genlab.config import Request, Resolution, Resolved, made, resolve
+from genlab.config import Objects, Request, Resolution, Resolved, made, resolve
 from genlab.errors import RequestError
 from genlab.runs.folder import RunFolder, claim, free_folder, require_free
 from genlab.runs.opening import checked_objects, warn_of_versions
@@ -100,7 +100,8 @@ def continue_run(
     pipeline = Pipeline(resolution, path, trackers=built_trackers(trackers), skip=skipped)
     if folder.checkpoint_file.is_file():
         pipeline.go_back_to(read_checkpoint(folder.checkpoint_file))
-    elif folder.history_file.is_file():
+    else:
+        _require_weights(config, objects)
         folder.keep_history_until(0)
     if not pipeline.status.missing:
         raise RequestError(
@@ -108,6 +109,16 @@ def continue_run(
             f"{2 * pipeline.work.steps}"
         )
     return pipeline.carry_out()
+
+
+def _require_weights(config: Resolved, objects: Objects) -> None:
+    """Refuse to begin a training anew without the weights that it began with."""
+    for slot, chosen in config.components():
+        if "weights" in chosen.unwritten and slot not in objects:
+            raise RequestError(
+                f"the {slot} {chosen.name} began with weights of its own, and there is no checkpoint yet: "
+                f'hand it in: resume(path, components={{"{slot}": ...}})'
+            )
 
 
 def built_trackers(trackers: Iterable[object]) -> list[object]:

@@ -66,7 +66,9 @@ def main(how: str, out: str, *numbers: str) -> None:
     if how == "together":
         found = [carried_out(*job) for job in jobs]
     else:
-        context = multiprocessing.get_context("forkserver")  # which imports what takes long but once
+        context = multiprocessing.get_context(
+            "forkserver"
+        )  # which imports what takes long but once
         context.set_forkserver_preload(["genlab.runs.start", "sklearn.mixture", "torch._dynamo"])
         with context.Pool(2, maxtasksperchild=1) as pool:
             found = pool.starmap(carried_out, jobs, chunksize=1)
