@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import genlab
 from genlab import api
 from genlab.components.registry import ROLES, Entry, Registry
 
@@ -133,6 +134,12 @@ def command_line(*arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
+@pytest.fixture(autouse=True)
+def names_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what a page registers: other tests go through all that is registered."""
+    monkeypatch.setattr("genlab.components.registry._registered", {})
+
+
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut the budget of every run: 5 steps, 20 samples, 4 steps of a trajectory, and no figures."""
@@ -144,4 +151,5 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         cut = {"sampling": {"count": 20, "steps": 4}, "training": {"batch": 16}}
         return whole(*arguments, steps=min(steps or 5, 5), set=cut, **{"draw": False, **others})
 
+    monkeypatch.setattr(genlab, "run", run)  # fetched from api when it is first asked for
     monkeypatch.setattr(api, "run", run)
