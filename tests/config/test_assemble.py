@@ -274,6 +274,46 @@ def test_what_does_not_fit_is_one_line(tables: dict[str, Any], message: str) -> 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("slot", "built_for", "message"),
+    [
+        (
+            "backbone",
+            DataSpec((1, 8, 8), "image"),
+            r"shape \(1, 8, 8\) with 0 classes, and this is of the shape",
+        ),
+        ("backbone", DataSpec((1, 4, 4), "image"), "with 0 classes, and this is .* with 2"),
+        ("backbone", DataSpec((1, 4, 4), "image", 3), "with 3 classes"),
+        (
+            "prior",
+            DataSpec((2,), "vector", 2),
+            r"the prior AffineFlow was built for data of the shape \(2,\)",
+        ),
+        (
+            "density",
+            DataSpec((1, 4, 4), "image", 3),
+            "the density AffineFlow was built for .* 3 classes",
+        ),
+    ],
+)
+def test_an_object_that_was_built_for_other_data_is_refused(
+    slot: str, built_for: DataSpec, message: str
+) -> None:
+    cls = Perceptron if slot == "backbone" else AffineFlow
+    degradation = {} if slot == "density" else {"degradation": Fade()}
+    with pytest.raises(RequestError, match=message):
+        parts(**degradation, **{slot: cls(built_for)}, training={"conditional": True})
+
+
+def test_an_object_that_knows_more_classes_than_it_is_told_is_not() -> None:
+    made = parts(
+        degradation=Fade(),
+        backbone=Perceptron(IMAGES.spec),
+        prior=AffineFlow(DataSpec((1,), "vector", 2)),
+    )
+    assert isinstance(made.module, Perceptron)
+
+
 def test_times_that_need_more_of_a_degradation_say_so_before_any_work() -> None:
     from genlab.testing import NoisyFade
 

@@ -305,7 +305,7 @@ def test_a_module_is_copied_so_that_the_request_gives_the_same_again() -> None:
         assert p is not q
     flow = AffineFlow(DataSpec((1,), "vector"))
     chosen, found = choose("prior", flow)
-    assert chosen.unwritten == ()
+    assert chosen.unwritten == ("weights",), "what a training begins with is in no file"
     assert found is flow
     assert made("prior", chosen, {"prior": found}, SPEC) is not flow
 
@@ -321,6 +321,17 @@ def test_functions_are_given_the_spec() -> None:
     assert made("backbone", chosen, {"backbone": found}, SPEC).width == 2
     chosen, found = choose("optimiser", descent)
     assert made("optimiser", chosen, {"optimiser": found}) is descent
+
+
+def test_a_registered_module_is_known_by_its_name_but_for_its_weights() -> None:
+    given = build("backbone", "mlp", SPEC, width=8, depth=1)
+    chosen, found = choose("backbone", given)
+    assert chosen == Chosen("mlp", {"width": 8, "depth": 1}, unwritten=("weights",))
+    assert found is given
+    anew = made("backbone", chosen, {}, SPEC)
+    assert anew.params == given.params
+    own = Chosen("Sized", {"width": 3}, f"{HERE}:Sized", ("weights",))
+    assert class_of("backbone", own) is Sized, "its class can be had without them"
 
 
 # --- defaults, versions, classes
@@ -454,6 +465,9 @@ def test_a_flat_table_names_the_class_and_what_is_missing() -> None:
     assert Chosen("blur", {"ratio": 5}).flat() == {"name": "blur", "ratio": 5}
     assert Chosen("F", {"a": 1}, "m:F").flat() == {"class": "m:F", "a": 1}
     assert Chosen("F", {}, "m:F", ("x",)).flat() == {"class": "m:F", "unwritten": ["x"]}
+    mlp = Chosen("mlp", {"width": 3}, unwritten=("weights",))
+    assert mlp.flat() == {"name": "mlp", "unwritten": ["weights"], "width": 3}
+    assert Chosen.of_table("backbone", mlp.flat()) == mlp
     nested = Chosen.of_table("degradation", {"class": "m:outer.<locals>.F"})
     assert nested.name == "F"
 
