@@ -295,13 +295,17 @@ class Files(genlab.Dataset):
         return genlab.Examples(torch.from_numpy(np.load(self.file)).float())
 
 
+class Installed(Files):
+    """The same, which has a name."""
+
+
 @pytest.mark.parametrize("given", ["object", "class", "name"])
 def test_a_data_set_with_a_path(given: str, tmp_path: Path) -> None:
     """The path is that of the request, stands in run.toml, and changes where the data has moved."""
     folder = tmp_path / "data"
     folder.mkdir()
     np.save(folder / "vectors.npy", np.random.default_rng(0).normal(size=(60, 3)))
-    genlab.register("dataset", "files", Files)
+    genlab.register("dataset", "files", Installed)
     request = {
         "object": {"dataset": Files(path=folder, factor=2.0)},
         "class": {"dataset": Files, "data": str(folder)},
