@@ -14,6 +14,7 @@ import torch
 
 import genlab
 from genlab.cli import main
+from genlab.runs.start import start_run
 
 hypothesis.settings.register_profile(
     "genlab",
@@ -63,13 +64,14 @@ def blur_run(tmp_path_factory: pytest.TempPathFactory) -> genlab.Run:
 @pytest.fixture(scope="session")
 def circles_run(tmp_path_factory: pytest.TempPathFactory) -> genlab.Run:
     """A Gaussian run on two circles, one per class, which a small network learns in a moment."""
-    return genlab.run(
-        dataset={"name": "circles", "train": 4000, "test": 2000},
-        backbone={"name": "mlp", "width": 64, "depth": 2}, figures=["samples"],
-        optimiser={"lr": 3e-3}, steps=500, seed=1, out=tmp_path_factory.mktemp("runs") / "circles",
-        set={"sampling": {"count": 400, "steps": 10},
-             "training": {"batch": 256, "conditional": True, "ema": 0.95}},
-    )  # fmt: skip
+    request = {
+        "dataset": {"name": "circles", "train": 4000, "test": 2000}, "seed": 1,
+        "backbone": {"name": "mlp", "width": 64, "depth": 2}, "optimiser": {"lr": 3e-3},
+        "training": {"steps": 500, "batch": 256, "conditional": True, "ema": 0.95},
+        "sampling": {"count": 400, "steps": 10},
+    }  # fmt: skip
+    out = tmp_path_factory.mktemp("runs") / "circles"
+    return start_run(request, out=out, skip=["measuring", "drawing", "page"])
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ class Net(torch.nn.Conv2d):
 
 
 x, net = torch.rand(300, 1, 6, 6).square(), Net(1, 1, 3, padding=1)
-run = genlab.run(degradation=Dim(), backbone=net, dataset=x, steps=20, out="mine")
+run = genlab.run(degradation=Dim(), backbone=net, dataset=x, steps=20, draw=False, out="mine")
 print(run.evaluate("sliced-wasserstein", n=100)[0]["value"])
 again = genlab.open_run("mine", components={"degradation": Dim(), "backbone": net, "dataset": x})
 assert torch.equal(again.sample(4, seed=1), run.sample(4, seed=1))
