@@ -69,6 +69,9 @@ def plugins(session: nox.Session) -> None:
         session.run("genlab", "new", "degradation", "ripple")
         session.install("--no-sources", "-e", "./genlab-ripple")
         session.run("pytest", "genlab-ripple")
+        session.run("genlab", "new", "objective", "capped")
+        session.install("--no-sources", "-e", "./genlab-capped")
+        session.run("pytest", "genlab-capped")
 
 
 RESOLVE_ALL = """

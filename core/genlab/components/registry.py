@@ -311,15 +311,22 @@ def _found(package: str) -> importlib.machinery.ModuleSpec | None:
 
 @cache
 def _points() -> dict[str, importlib.metadata.EntryPoints]:
-    return {role: importlib.metadata.entry_points(group=group) for role, group in ROLES.items()}
+    every = importlib.metadata.entry_points()
+    return {role: every.select(group=group) for role, group in ROLES.items()}
+
+
+@cache
+def _named(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
+    """Return the name and version of a distribution; each of them parses its metadata anew."""
+    found = distribution.metadata
+    return found["Name"], found["Version"] or ""
 
 
 @cache
 def _installed(role: str) -> list[Entry]:
     entries = {}
     for point in _points()[role]:
-        package = point.dist.name if point.dist else "unknown"
-        version = point.dist.version if point.dist else ""
+        package, version = _named(point.dist) if point.dist else ("unknown", "")
         entry = Entry(role, point.name, point.value, package, version)
         entries[(entry.name, entry.package)] = entry  # one distribution may be on the path twice
     return list(entries.values())
