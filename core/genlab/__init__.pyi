@@ -23,6 +23,7 @@ from .components import Examples as Examples
 from .components import FittedDensity as FittedDensity
 from .components import Flow as Flow
 from .components import GaussianDegradation as GaussianDegradation
+from .components import HasIntervals as HasIntervals
 from .components import HasModes as HasModes
 from .components import InvertibleDegradation as InvertibleDegradation
 from .components import Job as Job
@@ -62,8 +63,12 @@ from .errors import GenlabError as GenlabError
 from .errors import RequestError as RequestError
 from .errors import RunError as RunError
 from .errors import unknown as unknown
+from .evaluation import bootstrap_counts as bootstrap_counts
+from .evaluation import bootstrap_interval as bootstrap_interval
 from .evaluation import evaluate as evaluate
+from .evaluation import mean_interval as mean_interval
 from .evaluation import nearest as nearest
+from .evaluation import wilson_interval as wilson_interval
 from .files import cache_folder as cache_folder
 from .files import write_bytes as write_bytes
 from .report.figure import Figure as Figure

@@ -27,8 +27,18 @@ class Mean(Metric):
         return {"shift": float((x.mean(0) - fitted["mean"]).norm())}
 
 
-class Nearness(Mean):
-    """A sound metric that scores each sample."""
+class Between(Mean):
+    """A sound metric with intervals."""
+
+    def intervals(
+        self, fitted: Any, x: Tensor, real: Tensor, values: Any, *, generator: torch.Generator
+    ) -> dict[str, tuple[float, float] | None]:
+        spread = float(torch.rand(1, generator=generator))
+        return {"shift": (values["shift"] - spread, values["shift"] + spread)}
+
+
+class Nearness(Between):
+    """A sound metric that scores each sample, and has intervals."""
 
     def score_each(self, fitted: Any, x: Tensor) -> Tensor:
         return -(x - fitted["mean"]).flatten(1).norm(dim=1)
@@ -114,6 +124,40 @@ class OneScore(Nearness):
         return super().score_each(fitted, x).mean()
 
 
+class Beside(Between):
+    def intervals(self, *given: Any, generator: torch.Generator) -> Any:
+        ((_, high),) = super().intervals(*given, generator=generator).values()
+        return {"shift": (high, high + 1)}
+
+
+class OfAnother(Between):
+    def intervals(self, *given: Any, generator: torch.Generator) -> Any:
+        return {"drift": (0.0, 1.0)}
+
+
+class Endless(Between):
+    def intervals(self, *given: Any, generator: torch.Generator) -> Any:
+        return {"shift": (0.0, float("inf"))}
+
+
+class ByChance(Between):
+    def intervals(self, *given: Any, generator: torch.Generator) -> Any:
+        return super().intervals(*given, generator=_GENERATOR)
+
+
+class Overwrites(Between):
+    def intervals(self, *given: Any, generator: torch.Generator) -> Any:
+        found = super().intervals(*given, generator=generator)
+        given[1].zero_()
+        return found
+
+
+class Stirs(Between):
+    def intervals(self, *given: Any, generator: torch.Generator) -> Any:
+        torch.rand(1)
+        return super().intervals(*given, generator=generator)
+
+
 FAULTS: list[tuple[Callable[[], Metric], str]] = [
     (Nameless, "tags_are_sound"),
     (Impossible, "tags_are_sound"),
@@ -129,6 +173,12 @@ FAULTS: list[tuple[Callable[[], Metric], str]] = [
     (Global, "global_rng_untouched"),
     (ScoresTheBatch, "scores_each"),
     (OneScore, "scores_each"),
+    (Beside, "intervals_of_its_numbers"),
+    (OfAnother, "intervals_of_its_numbers"),
+    (Endless, "intervals_of_its_numbers"),
+    (ByChance, "intervals_reproducible"),
+    (Overwrites, "intervals_reproducible"),
+    (Stirs, "intervals_reproducible"),
 ]
 
 
@@ -143,7 +193,7 @@ def test_every_check_has_a_fault() -> None:
     assert names - of_every_role == {check for _, check in FAULTS}
 
 
-@pytest.mark.parametrize("sound", [Mean, Nearness])
+@pytest.mark.parametrize("sound", [Mean, Between, Nearness])
 def test_sound_ones_pass(sound: Callable[[], Metric]) -> None:
     check_metric(sound())
     check_metric(sound(), TwoNormals())

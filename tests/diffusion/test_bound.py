@@ -65,6 +65,50 @@ def test_an_error_of_the_restorer_loosens_the_bound_by_its_square() -> None:
     assert worse - better == pytest.approx(walked + decoded, rel=0.03)
 
 
+class Spy(Ideal):
+    """Remembers the times that it was asked at."""
+
+    asked: list[Tensor]
+
+    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
+        self.asked.append(t)
+        return super().__call__(x_t, t)
+
+
+def test_noise_levels_are_evenly_spread_over_examples_and_within_each() -> None:
+    restorer = Spy(1.0, CosineNoise())
+    restorer.asked = []
+    x = torch.randn(25, 2, dtype=torch.float64)
+    variational_bound(restorer, x, SPEC, levels=4, generator=torch.Generator().manual_seed(0))
+    log_snr = restorer.degradation.log_snr(torch.stack(restorer.asked[:-1]))  # (4, 25)
+    most, least = -2 * math.log(0.002), 2 * math.log(1 / math.tan(0.99 * math.pi / 2))
+    share = (log_snr - least) / (most - least)
+    assert len(restorer.asked) == 5
+    torch.testing.assert_close(
+        share.flatten().sort().values.diff(), torch.full((99,), 0.01).double(), rtol=1e-4, atol=1e-6
+    )
+    torch.testing.assert_close(
+        share.sort(0).values.diff(dim=0), torch.full((3, 25), 0.25).double(), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_more_noise_levels_leave_the_mean_and_less_of_its_chance() -> None:
+    x = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0))
+    one, many = (
+        variational_bound(
+            Ideal(1.0, CosineNoise()),
+            x,
+            SPEC,
+            levels=levels,
+            generator=torch.Generator().manual_seed(1),
+        )
+        for levels in (1, 16)
+    )
+    assert float(many.std()) < 0.5 * float(one.std())
+    chance = float(one.std()) / 4000**0.5
+    assert float(many.mean()) == pytest.approx(float(one.mean()), abs=4 * chance)
+
+
 # --- images, term by term
 
 IMAGE = DataSpec((1, 4, 4), "image", levels=17)

@@ -167,6 +167,29 @@ def test_what_is_done_is_told() -> None:
     assert told == [1, 2]
 
 
+class Bounded(Means):
+    """Knows an interval of the one number, and none of the other."""
+
+    def intervals(
+        self, fitted: Any, x: Tensor, real: Tensor, values: Any, *, generator: torch.Generator
+    ) -> dict[str, tuple[float, float] | None]:
+        assert torch.equal(x, self.given[-1][0])
+        assert torch.equal(real, self.given[-1][1])
+        spread = float(torch.rand(1, generator=generator))
+        return {"Means": (values["Means"] - spread, values["Means"] + 1), "seen": None}
+
+
+def test_a_metric_that_knows_intervals_is_asked_for_them() -> None:
+    record, seen = evaluate(samples(60), data(), {"Means": Bounded()}, seed=5)
+    spread = float(torch.rand(1, generator=torch.Generator().manual_seed(5)))
+    assert record["interval"] == pytest.approx([record["value"] - spread, record["value"] + 1])
+    assert "interval" not in seen
+    plain = evaluate(samples(60), data(), {"Means": Means()}, seed=5)
+    unasked = evaluate(samples(60), data(), {"Means": Bounded()}, seed=5, intervals=False)
+    assert plain == unasked
+    assert plain[0] == {key: value for key, value in record.items() if key != "interval"}
+
+
 # --- naming metrics
 
 

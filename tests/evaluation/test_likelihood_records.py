@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from scipy import stats
 from torch import Tensor, nn
 
 from genlab import (
@@ -100,12 +101,23 @@ def test_the_true_density_has_the_entropy_and_another_its_divergence_more() -> N
         assert found["nll"]["value"] == pytest.approx(ENTROPY + divergence, abs=chance)
         assert found["nll-above-entropy"]["value"] == pytest.approx(divergence, abs=chance)
         assert (found["nll"]["baseline"], found["nll-above-entropy"]["baseline"]) == (ENTROPY, 0.0)
+        ends = [
+            found["nll"]["interval"],
+            [ENTROPY + v for v in found["nll-above-entropy"]["interval"]],
+        ]
+        assert ends[0] == pytest.approx(ends[1])
 
 
 def test_a_record_holds_all_that_is_needed_to_trust_it() -> None:
     data = loaded(Normal())
     record = records(flow(data.spec), data)["nll"]
-    del record["value"]
+    # the variance of |x|^2 / 2 of two normal numbers is 1
+    assert record["standard_error"] == pytest.approx(1 / math.sqrt(100_000), rel=0.03)
+    low, high = record["interval"]
+    assert (low + high) / 2 == pytest.approx(record["value"])
+    assert high - low == pytest.approx(2 * 1.959964 * record["standard_error"])
+    for key in ("value", "interval", "standard_error"):
+        del record[key]
     assert record == {
         "name": "nll", "n": 100_000, "features": "data", "reference": "test", "reference_n": 100_000,
         "seed": 3, "ema": True, "baseline": ENTROPY, "baseline_n": 100_000,
@@ -147,6 +159,10 @@ def test_accuracy_of_the_true_posteriors_is_that_of_bayes() -> None:
     bayes = 0.5 * math.erfc(-0.75 / math.sqrt(2))
     assert found["accuracy"]["value"] == pytest.approx(bayes, abs=0.006)
     assert found["accuracy"]["baseline"] == pytest.approx(found["accuracy"]["value"], abs=1e-4)
+    share = found["accuracy"]["value"]
+    want = stats.binomtest(round(share * 100_000), 100_000).proportion_ci(method="wilson")
+    assert found["accuracy"]["interval"] == pytest.approx(list(want))
+    assert "standard_error" not in found["accuracy"]
     assert "nll-above-entropy" not in found, "its entropy is not known"
     with torch.no_grad():
         true.centres.copy_(-true.centres)
@@ -216,7 +232,9 @@ def test_the_bound_of_the_best_diffusion_is_the_entropy() -> None:
     found = records(diffusion(data.spec), data)
     assert set(found) == {"bound", "bound-above-entropy"}
     assert found["bound"]["n"] == 10_000
-    assert found["bound"]["value"] == pytest.approx(ENTROPY, abs=0.1)
+    low, high = found["bound"]["interval"]
+    assert low < ENTROPY < high
+    assert high - low < 0.1, "several noise levels are averaged"
     assert found["bound-above-entropy"]["value"] == pytest.approx(found["bound"]["value"] - ENTROPY)
     assert found["bound"]["baseline"] == ENTROPY
     assert found["bound"]["ema"] is True
@@ -229,6 +247,8 @@ def test_the_bound_of_images_in_bits() -> None:
     assert set(found) == {"bound", "bound-bits-per-dim"}
     bits = found["bound"]["value"] / 4 / math.log(2)
     assert found["bound-bits-per-dim"]["value"] == pytest.approx(bits)
+    error = found["bound"]["standard_error"] / 4 / math.log(2)
+    assert found["bound-bits-per-dim"]["standard_error"] == pytest.approx(error)
     assert found["bound"] == records(diffusion(data.spec, batch=20), data)["bound"]
     assert found["bound"] != records(diffusion(data.spec, batch=20), data, seed=4)["bound"]
 

@@ -142,7 +142,8 @@ def test_metrics_with_other_keys_get_a_column() -> None:
     page = Parsed(render(report(metrics={"metrics": records, "speed_s": 4.5})))
     assert " spread of it" in page.text
     assert "0.25" in page.text
-    assert "3.1, 4.2" in page.text
+    assert "95 % interval" in page.text
+    assert "3.1 to 4.2" in page.text
     assert "–" in page.text, "what a record lacks is a dash"
     assert "speed s: 4.5" in page.text
 
@@ -374,13 +375,14 @@ def test_a_trajectory_that_fails_does_not_cost_the_page(make_run: Any, tmp_path:
 
 def test_the_card_of_a_run_has_its_numbers_and_its_picture() -> None:
     html = run_card(
-        "blur + unet on <mnist>", path=Path("runs/blur"), samples=png(30), records=[record()],
+        "blur + unet on <mnist>", path=Path("runs/blur"), samples=png(30),
+        records=[record(interval=[3.1, 4.2]), record()],
         history=[{"step": 100, "elapsed_s": 1.0}, {"step": 12_000, "elapsed_s": 95.0}],
     )  # fmt: skip
     page = Parsed(html)
     text = " ".join(page.text.split())
     for shown in ("blur + unet on <mnist>", "runs/blur", "12,000", "1 min 35 s", "real vs real",
-                  "frechet", "3.871", "0.5923", "1234"):  # fmt: skip
+                  "frechet", "3.871", "3.1 to 4.2", "0.5923", "1234"):  # fmt: skip
         assert shown in text
     assert embedded(page) == [png(30)]
     bare = run_card("nothing yet", path=Path("runs/a"))

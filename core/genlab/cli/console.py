@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from rich.text import Text
 
 from genlab.components.tracker import Tracker
 from genlab.config import Resolved
+from genlab.report.text import between
 
 if TYPE_CHECKING:
     from genlab.runs import Run
@@ -116,14 +117,20 @@ def summary(console: Console, run: Run) -> None:
     console.print(places)
 
 
-def numbers_table(records: Iterable[Mapping[str, Any]]) -> Table:
-    """Return measured numbers as a table, each beside its baseline."""
+def numbers_table(records: Sequence[Mapping[str, Any]]) -> Table:
+    """Return measured numbers as a table, each with its interval and beside its baseline."""
     numbers = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
-    for column in ("metric", "value", "real against real", "samples"):
+    for column in ("metric", "value", "95 % interval", "real against real", "samples"):
         numbers.add_column(column, justify="left" if column == "metric" else "right")
     for record in records:
+        value = f"{record['value']:.4g}"
+        if "standard_error" in record:
+            value += f" ± {record['standard_error']:.2g}"
         baseline = f"{record['baseline']:.4g}" if "baseline" in record else ""
-        numbers.add_row(record["name"], f"{record['value']:.4g}", baseline, str(record["n"]))
+        interval = between(record.get("interval"))
+        numbers.add_row(record["name"], value, interval, baseline, str(record["n"]))
+    if any("standard_error" in record for record in records):
+        numbers.caption = "±: standard error"
     return numbers
 
 

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 from genlab.components.component import Component
 from genlab.components.dataset import DataSpec, Examples, Kind, Split
 
-__all__ = ["HasModes", "Metric", "MetricTags", "ScoresEach"]
+__all__ = ["HasIntervals", "HasModes", "Metric", "MetricTags", "ScoresEach"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,33 @@ class ScoresEach(Protocol):
         Args:
             fitted: What ``fit`` returned.
             x: Samples ``(N, *shape)`` in the data convention.
+        """
+
+
+@runtime_checkable
+class HasIntervals(Protocol):
+    """A metric that also says how far its numbers are from those of other samples."""
+
+    def intervals(
+        self,
+        fitted: Any,
+        x: Tensor,
+        real: Tensor,
+        values: Mapping[str, float],
+        *,
+        generator: torch.Generator,
+    ) -> Mapping[str, tuple[float, float] | None]:
+        """Return the lower and the upper end of 95 % intervals, by the names of the numbers.
+
+        A number may be left out, or have None. :func:`genlab.wilson_interval` has the interval of a share,
+        :func:`genlab.mean_interval` that of a mean, and :func:`genlab.bootstrap_interval` that of any number.
+
+        Args:
+            fitted: What ``fit`` returned.
+            x: The samples that ``score`` was given.
+            real: The real examples that it was given.
+            values: What it returned.
+            generator: Source of randomness, on the CPU.
         """
 
 

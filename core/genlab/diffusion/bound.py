@@ -20,7 +20,12 @@ _LEAST = -20.0  # log-SNR that counts as none
 
 @torch.no_grad()
 def variational_bound(
-    restorer: Restores, x: Tensor, spec: DataSpec, *, generator: torch.Generator
+    restorer: Restores,
+    x: Tensor,
+    spec: DataSpec,
+    *,
+    levels: int = 1,
+    generator: torch.Generator,
 ) -> Tensor:
     r"""Return an upper bound of the negative log-likelihood of each example, in nats ``(B,)``.
 
@@ -35,8 +40,8 @@ def variational_bound(
     decoder, normal around :math:`\hat x_0(x_{\lambda_0})` with the deviation :math:`e^{-\lambda_0 / 2}`, of
     which the mass in the cell of a grey level counts for images and the density for vectors. That
     deviation is a quarter of the distance of two levels, or 0.002 for vectors. The integral is estimated
-    at one :math:`\lambda` for each example, stratified over the batch; what the squares of the drawn noise
-    exceed their expectation by is a control variate.
+    at ``levels`` evenly spaced :math:`\lambda` for each example, stratified over the batch; what the squares
+    of the drawn noise exceed their expectation by is a control variate.
 
     Source: Kingma et al. 2021 (arXiv:2107.00630), eq. 11 and 15.
 
@@ -44,6 +49,7 @@ def variational_bound(
         restorer: Gives the estimate; its degradation is Gaussian.
         x: Examples ``(B, *shape)`` in the data convention.
         spec: What the data is.
+        levels: How many noise levels are averaged for each example, besides that of the decoder.
         generator: Source of randomness, on the device of ``x``.
 
     Raises:
@@ -63,13 +69,15 @@ def variational_bound(
 
     n = len(x)
     offset = torch.rand(1, generator=generator, device=x.device, dtype=torch.float64)
-    share = (torch.arange(n, device=x.device) / n + offset) % 1
-    log_snr = least + (most - least) * share
-    x_0, excess = _estimate(restorer, degradation, x, log_snr, generator)
-    error = log_snr.exp() * (x - x_0).double().flatten(1).square().sum(1)
-    walked = 0.5 * (most - least) * (error - log_snr.sigmoid().square() * excess)
+    first = torch.arange(n, device=x.device) / (n * levels)
+    walked = torch.zeros(n, dtype=torch.float64, device=x.device)
+    for level in range(levels):
+        log_snr = least + (most - least) * ((first + level / levels + offset) % 1)
+        x_0, excess = _estimate(restorer, degradation, x, log_snr, generator)
+        error = log_snr.exp() * (x - x_0).double().flatten(1).square().sum(1)
+        walked += 0.5 * (most - least) * (error - log_snr.sigmoid().square() * excess) / levels
 
-    finest = torch.full_like(log_snr, most)
+    finest = torch.full((n,), most, dtype=torch.float64, device=x.device)
     mean, excess = _estimate(restorer, degradation, x, finest, generator)
     decoded = _decoder(x.double(), mean.double(), deviation, width)
     return left_at_one + walked + (decoded if width else decoded - 0.5 * excess)

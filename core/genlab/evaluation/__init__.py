@@ -2,6 +2,13 @@
 
 from genlab.evaluation.comparison import compared, comparison_csv
 from genlab.evaluation.evaluate import built_metrics, evaluate, misfit, require_metric_fits
+from genlab.evaluation.intervals import (
+    bootstrap_counts,
+    bootstrap_interval,
+    mean_interval,
+    seeds_interval,
+    wilson_interval,
+)
 from genlab.evaluation.likelihood import accuracy, likelihood_records
 from genlab.evaluation.neighbours import nearest
 from genlab.evaluation.restoration import METHODS, Restoration, quality, restore_by, restore_given
@@ -11,11 +18,14 @@ __all__ = [
     "METHODS",
     "Restoration",
     "accuracy",
+    "bootstrap_counts",
+    "bootstrap_interval",
     "built_metrics",
     "compared",
     "comparison_csv",
     "evaluate",
     "likelihood_records",
+    "mean_interval",
     "misfit",
     "nearest",
     "psnr",
@@ -23,5 +33,7 @@ __all__ = [
     "require_metric_fits",
     "restore_by",
     "restore_given",
+    "seeds_interval",
     "ssim",
+    "wilson_interval",
 ]

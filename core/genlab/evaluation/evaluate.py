@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genlab.components.dataset import Data, Dataset, DataSpec, Examples
-from genlab.components.metric import HasModes, Metric
+from genlab.components.metric import HasIntervals, HasModes, Metric
 from genlab.components.registry import build, registry
 from genlab.errors import RequestError, RunError
 
@@ -26,6 +26,7 @@ def evaluate(
     *,
     seed: int = 0,
     ema: bool = True,
+    intervals: bool = True,
     advance: Callable[[int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Measure samples against real data.
@@ -40,11 +41,13 @@ def evaluate(
         metrics: Metrics by name or as objects.
         seed: Seed of all that is random in the measurement.
         ema: Whether the samples come from averaged weights, to be stored.
+        intervals: Whether the metrics that know 95 % intervals of their numbers are asked for them.
         advance: Is called with the number of metrics that are done.
 
     Returns:
-        One record per number: name, value, n, features, reference, reference_n, seed, ema, baseline,
-        baseline_n, and a warning where there are too few samples to trust the number.
+        One record per number: name, value, interval (of the metrics that know it), n, features, reference,
+        reference_n, seed, ema, baseline, baseline_n, and a warning where there are too few samples to trust
+        the number.
 
     Raises:
         RequestError: There are no samples, or a metric does not fit the data.
@@ -62,7 +65,7 @@ def evaluate(
         require_metric_fits(name, metric, data.spec, data.dataset)
     records: list[dict[str, Any]] = []
     for done, (name, metric) in enumerate(built.items(), 1):
-        records += _measured(name, metric, x, data, seed=seed, ema=ema)
+        records += _measured(name, metric, x, data, seed=seed, ema=ema, intervals=intervals)
         if advance:
             advance(done)
     return records
@@ -129,7 +132,7 @@ def misfit(name: str, metric: Metric, spec: DataSpec, dataset: Dataset | None) -
 
 
 def _measured(
-    name: str, metric: Metric, x: Tensor, data: Data, *, seed: int, ema: bool
+    name: str, metric: Metric, x: Tensor, data: Data, *, seed: int, ema: bool, intervals: bool
 ) -> list[dict[str, Any]]:
     """Measure samples with one metric."""
     if len(x) == 0:
@@ -143,6 +146,10 @@ def _measured(
     fitted = metric.fit(data.train, data.spec, seed=seed, **modes)
     real = _some(data.test, len(x), generator)
     values = metric.score(fitted, x, real)
+    between: Mapping[str, tuple[float, float] | None] = {}
+    if intervals and isinstance(metric, HasIntervals):
+        chance = torch.Generator().manual_seed(seed)
+        between = metric.intervals(fitted, x, real, values, generator=chance)
     stand_in, against = real, real
     if metric.tags.baseline == "train":
         against = _some(data.train, len(x), generator)
@@ -155,10 +162,15 @@ def _measured(
     }  # fmt: skip
     warning = _warning(name, metric, len(x), len(real))
     return [
-        {"name": f"{name}/{key}" if key != name else name, "value": float(value), **common,
+        {"name": f"{name}/{key}" if key != name else name, "value": float(value),
+         **_interval(between.get(key)), **common,
          "baseline": float(baselines[key]), "baseline_n": len(stand_in), **warning}
         for key, value in values.items()
     ]  # fmt: skip
+
+
+def _interval(found: tuple[float, float] | None) -> dict[str, list[float]]:
+    return {} if found is None else {"interval": [float(end) for end in found]}
 
 
 def _warning(name: str, metric: Metric, n: int, m: int) -> dict[str, str]:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from genlab.components.html import card, picture, table
-from genlab.report.text import duration, number
+from genlab.report.text import between, duration, number
 
 __all__ = ["run_card"]
 
-_COLUMNS = {"name": "metric", "value": "value", "baseline": "real vs real", "n": "N"}
+_COLUMNS = {
+    "name": "metric", "value": "value", "interval": "95 % interval", "baseline": "real vs real", "n": "N",
+}  # fmt: skip
 
 
 def run_card(
@@ -38,7 +40,10 @@ def run_card(
     if history:
         facts.append(("steps", number(int(history[-1]["step"]))))
         facts.append(("training time", duration(history[-1].get("elapsed_s", 0.0))))
-    rows = [[number(record.get(key)) for key in _COLUMNS] for record in records]
+    rows = [
+        [between(r.get(key)) if key == "interval" else number(r.get(key)) for key in _COLUMNS]
+        for r in records
+    ]
     return card(
         title,
         table(("run", ""), facts),

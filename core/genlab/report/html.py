@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from genlab.report.figures.loss import LossCurve, loss_curve
-from genlab.report.text import count, duration, exact, number
+from genlab.report.text import between, count, duration, exact, number
 
 __all__ = ["Frame", "Page", "render"]
 
@@ -21,7 +21,8 @@ _ROLES = ("dataset", "degradation", "backbone", "density", "sampler", "prior")
 _COLUMNS = {
     "name": "metric",
     "value": "value",
-    "interval": "interval",
+    "standard_error": "standard error",
+    "interval": "95 % interval",
     "baseline": "real vs real",
     "n": "N",
     "sampler": "sampler",
@@ -88,7 +89,7 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "exact": exact}
+    environment.filters |= {"number": number, "exact": exact, "between": between}
     records = list(page.metrics.get("metrics") or ())
     return environment.get_template("report.html.jinja").render(
         title=page.title,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["count", "duration", "exact", "number"]
+__all__ = ["between", "count", "duration", "exact", "number"]
 
 
 def number(value: Any) -> str:
@@ -20,6 +21,11 @@ def number(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(number(item) for item in value)
     return str(value)
+
+
+def between(interval: Sequence[float] | None) -> str:
+    """Write an interval, such as ``0.61 to 0.66``; nothing where there is none."""
+    return " to ".join(number(float(end)) for end in interval) if interval else ""
 
 
 def exact(value: Any) -> str:

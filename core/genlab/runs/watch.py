@@ -81,7 +81,7 @@ class Watch:
         most = _KEPT if data.spec.bounded else _KEPT_POINTS
         kept = npz_bytes(x[:most], None if y is None else y[:most])
         write_bytes(self.folder.evaluated_samples_file(step), kept)
-        records = evaluate(x, data, self.metrics, seed=self.seed)
+        records = evaluate(x, data, self.metrics, seed=self.seed, intervals=False)
         values = {record["name"]: record["value"] for record in records}
         self._keep_best(values)  # first: what is written down is not evaluated again
         self.folder.add_evaluation(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from genlab.components.data import loaded
 from genlab.components.dataset import Data, Dataset
-from genlab.components.metric import Metric, ScoresEach
+from genlab.components.metric import HasIntervals, Metric, ScoresEach
 from genlab.components.registry import build
 from genlab.errors import RequestError
 from genlab.testing.check import (
@@ -23,6 +23,7 @@ from genlab.testing.check import (
     require,
     require_equal,
     run_checks,
+    seeded,
 )
 from genlab.testing.component import component_checks
 
@@ -59,6 +60,8 @@ def metric_checks(instance: Metric, dataset: Dataset | None = None) -> Iterator[
     yield from bind(_CHECKS, cases)
     if isinstance(instance, ScoresEach):
         yield from bind([_scores_each], instance, cases)
+    if isinstance(instance, HasIntervals):
+        yield from bind([_intervals_of_its_numbers, _intervals_reproducible], instance, cases)
     yield from component_checks(lambda: instance)
 
 
@@ -195,6 +198,44 @@ def _scores_each(metric: ScoresEach, cases: Sequence[_Case]) -> None:
         turned = metric.score_each(case.fitted, x.flip(0)).flip(0)
         off = float((turned - scores).abs().max())
         require(off <= 1e-3, f"scores change by {off:.3g} with the samples in reverse, {case}")
+
+
+def _intervals_of_its_numbers(metric: HasIntervals, cases: Sequence[_Case]) -> None:
+    """intervals() gives, for some of the numbers of score(), two finite ends with the number between them."""
+    for case in cases:
+        values, found = _intervals(metric, case)
+        unknown = sorted(set(found) - set(values))
+        require(not unknown, f"intervals() has {unknown[:1]}, and score() {sorted(values)}, {case}")
+        for name, ends in found.items():
+            low, high = (values[name], values[name]) if ends is None else ends
+            finite = math.isfinite(low) and math.isfinite(high)
+            slack = 1e-6 * abs(values[name])
+            require(
+                finite and low - slack <= values[name] <= high + slack,
+                f"{name} is {values[name]:.6g}, and its interval ({low:.6g}, {high:.6g}), {case}",
+            )
+
+
+def _intervals_reproducible(metric: HasIntervals, cases: Sequence[_Case]) -> None:
+    """intervals() draws from its generator alone, and leaves its samples as they are."""
+    for case in cases:
+        x, real = case.some(0, 60), case.some(40, 100)
+        with global_rng_untouched("intervals()"):
+            first = _intervals(metric, case, x, real)[1]
+        require_equal(x, case.some(0, 60), f"samples after intervals(), {case}")
+        require_equal(real, case.some(40, 100), f"reference after intervals(), {case}")
+        again = _intervals(metric, case)[1]
+        require(dict(first) == dict(again), f"first {dict(first)}, then {dict(again)}, {case}")
+
+
+def _intervals(
+    metric: HasIntervals, case: _Case, x: Tensor | None = None, real: Tensor | None = None
+) -> tuple[Mapping[str, float], Mapping[str, tuple[float, float] | None]]:
+    """Return numbers and intervals, by default those of a fresh copy of the samples."""
+    x = case.some(0, 60) if x is None else x
+    real = case.some(40, 100) if real is None else real
+    values = case.score(x.clone(), real.clone())
+    return values, metric.intervals(case.fitted, x, real, values, generator=seeded(0))
 
 
 _CHECKS = (

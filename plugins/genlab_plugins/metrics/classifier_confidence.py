@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import final
 
 import torch
 from torch import Tensor
 
-from genlab import MetricTags
+from genlab import MetricTags, mean_interval
 from genlab_plugins.metrics.classifier import Classifier
 from genlab_plugins.metrics.seen_by_classifier import SeenByClassifier
 
@@ -40,6 +41,18 @@ class ClassifierConfidence(SeenByClassifier):
     def score(self, fitted: Classifier, x: Tensor, real: Tensor) -> dict[str, float]:
         """Return confidence, classes and imbalance of the samples."""
         return confidence(fitted.outputs(x).probabilities)
+
+    def intervals(
+        self,
+        fitted: Classifier,
+        x: Tensor,
+        real: Tensor,
+        values: Mapping[str, float],
+        *,
+        generator: torch.Generator,
+    ) -> dict[str, tuple[float, float] | None]:
+        """Return the interval of the confidence, which is a mean over the samples."""
+        return {"confidence": mean_interval(self.score_each(fitted, x))}
 
     def score_each(self, fitted: Classifier, x: Tensor) -> Tensor:
         """Return the classifier's largest probability for each sample ``(N,)``."""

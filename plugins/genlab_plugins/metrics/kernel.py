@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import final
 
 import torch
 from torch import Tensor
 
-from genlab import MetricTags
+from genlab import MetricTags, bootstrap_interval
 from genlab_plugins.metrics.classifier import Classifier
-from genlab_plugins.metrics.discrepancy import unbiased_mmd2
+from genlab_plugins.metrics.discrepancy import resampled_mmd2, unbiased_mmd2
 from genlab_plugins.metrics.seen_by_classifier import SeenByClassifier
 
 __all__ = ["Kernel", "polynomial"]
@@ -25,7 +26,8 @@ class Kernel(SeenByClassifier):
     .. math:: \frac{\sum_{i \ne j} k(x_i, x_j)}{n(n-1)} + \frac{\sum_{i \ne j} k(y_i, y_j)}{m(m-1)}
         - \frac{2 \sum_{i,j} k(x_i, y_j)}{nm}
 
-    It is 0 on average for samples of the same distribution, and so can be negative.
+    It is 0 on average for samples of the same distribution, and so can be negative. Its interval is that of
+    a bootstrap over samples and real images, 50 resamples of each.
 
     Source: Binkowski et al. 2018 (arXiv:1801.01401), there with the features of Inception.
 
@@ -43,6 +45,20 @@ class Kernel(SeenByClassifier):
         """Return the squared discrepancy."""
         a, b = fitted.outputs(x).features.double(), fitted.outputs(real).features.double()
         return {"kernel": unbiased_mmd2(a, b, polynomial)}
+
+    def intervals(
+        self,
+        fitted: Classifier,
+        x: Tensor,
+        real: Tensor,
+        values: Mapping[str, float],
+        *,
+        generator: torch.Generator,
+    ) -> dict[str, tuple[float, float] | None]:
+        """Return where the discrepancy of other samples, against other real images, would lie."""
+        a, b = fitted.outputs(x).features.double(), fitted.outputs(real).features.double()
+        replicates = resampled_mmd2(a, b, polynomial, generator=generator)
+        return {"kernel": bootstrap_interval(values["kernel"], replicates)}
 
 
 def polynomial(a: Tensor, b: Tensor) -> Tensor:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import final
 
 import torch
 from pydantic import PositiveFloat
 from torch import Tensor
 
-from genlab import DataSpec, Examples, HasModes, Metric, MetricTags, RequestError
+from genlab import (
+    DataSpec,
+    Examples,
+    HasModes,
+    Metric,
+    MetricTags,
+    RequestError,
+    wilson_interval,
+)
 
 __all__ = ["Modes"]
 
@@ -71,3 +80,15 @@ class Modes(Metric):
             "high-quality": float(good.double().mean()),
             "total-variation": float((shares - fitted.weights).abs().sum() / 2),
         }
+
+    def intervals(
+        self,
+        fitted: HasModes,
+        x: Tensor,
+        real: Tensor,
+        values: Mapping[str, float],
+        *,
+        generator: torch.Generator,
+    ) -> dict[str, tuple[float, float] | None]:
+        """Return Wilson's interval of the share of high quality."""
+        return {"high-quality": wilson_interval(values["high-quality"] * len(x), len(x))}

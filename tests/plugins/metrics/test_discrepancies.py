@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.metrics.pairwise import polynomial_kernel
 
 import genlab
 from genlab import DataSpec, Examples
-from genlab_plugins.metrics.discrepancy import unbiased_mmd2
+from genlab_plugins.metrics.discrepancy import resampled_mmd2, unbiased_mmd2
 from genlab_plugins.metrics.kernel import polynomial
 from genlab_plugins.metrics.mmd import MMD, gaussians
 
@@ -58,6 +59,38 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = unbiased_mmd2(x, y, polynomial)
     monkeypatch.setattr("genlab_plugins.metrics.discrepancy._ROWS", 7)
     assert unbiased_mmd2(x, y, polynomial) == pytest.approx(whole, rel=1e-12)
+
+
+def test_resamples_are_the_double_loop_over_different_examples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("genlab_plugins.metrics.discrepancy._ROWS", 5)
+    x, y = sets(12, 9, 5)
+    found = resampled_mmd2(x, y, polynomial, generator=torch.Generator().manual_seed(3))
+    generator = torch.Generator().manual_seed(3)
+    counts = [genlab.bootstrap_counts(n, 50, generator=generator).long() for n in (12, 9)]
+    for b in (0, 17, 49):
+        i, j = (torch.arange(len(w[b])).repeat_interleave(w[b]) for w in counts)
+        within = [
+            float(polynomial(z[k], z[k])[k[:, None] != k].mean()) for z, k in ((x, i), (y, j))
+        ]
+        want = sum(within) - 2 * float(polynomial(x[i], y[j]).mean())
+        assert float(found[b]) == pytest.approx(want, rel=1e-9)
+
+
+def test_the_interval_of_mmd_is_as_wide_as_other_samples_are_apart() -> None:
+    kernel = functools.partial(gaussians, h=1.0)
+    generator = torch.Generator().manual_seed(0)
+    found, widths = [], []
+    for _ in range(40):
+        x = torch.randn(150, 2, generator=generator).double() + 0.7
+        y = torch.randn(150, 2, generator=generator).double()
+        values = MMD().score(kernel, x, y)
+        low, high = MMD().intervals(kernel, x, y, values, generator=generator)["mmd"] or (0, 0)
+        assert low + high == pytest.approx(2 * values["mmd"])
+        found.append(values["mmd"])
+        widths.append(high - low)
+    assert np.mean(widths) == pytest.approx(2 * 1.96 * np.std(found, ddof=1), rel=0.35)
 
 
 @pytest.mark.parametrize("kernel", [polynomial, lambda a, b: gaussians(a, b, h=1.0)])

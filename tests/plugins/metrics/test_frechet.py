@@ -50,6 +50,40 @@ def test_samples_of_two_gaussians_have_the_distance_of_the_gaussians() -> None:
     assert found == pytest.approx(frechet_distance(m1, c1, m2, c2), rel=0.02)
 
 
+def drawn(n: int, d: int, seed: int) -> torch.Tensor:
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_its_interval_is_that_of_resamples_made_one_by_one() -> None:
+    x, y = drawn(1500, 3, 0) * 2 + 1, drawn(1100, 3, 1)  # more than is in memory at once
+    values = Frechet().score(AS_THEY_ARE, x, y)
+    generator = torch.Generator().manual_seed(5)
+    found = Frechet().intervals(AS_THEY_ARE, x, y, values, generator=generator)["frechet"]
+    generator.manual_seed(5)
+    counts = [genlab.bootstrap_counts(len(z), 100, generator=generator).long() for z in (x, y)]
+    moments = [
+        [(r.mean(0), np.cov(r, rowvar=False)) for w in times if len(r := z.repeat_interleave(w, 0).numpy())]
+        for z, times in zip((x, y), counts, strict=True)
+    ]  # fmt: skip
+    spread = np.std([frechet_distance(*a, *b) for a, b in zip(*moments, strict=True)], ddof=1)
+    reach = 1.959964 * spread
+    assert found == pytest.approx((values["frechet"] - reach, values["frechet"] + reach), rel=1e-6)
+
+
+def test_the_interval_of_shifted_normals_is_that_of_the_squared_shift() -> None:
+    """Of variances that are as large: 2 shift sqrt(1/n + 1/m) is the standard deviation."""
+    x, y = drawn(2000, 1, 0) + 3, drawn(3000, 1, 1)
+    values = Frechet().score(AS_THEY_ARE, x, y)
+    generator = torch.Generator().manual_seed(0)
+    between = Frechet().intervals(AS_THEY_ARE, x, y, values, generator=generator)["frechet"]
+    assert between is not None
+    want = 2 * 1.96 * 2 * 3 * np.sqrt(1 / 2000 + 1 / 3000)
+    assert between[1] - between[0] == pytest.approx(want, rel=0.25)
+    near = {"frechet": 0.001}
+    low, _ = Frechet().intervals(AS_THEY_ARE, x, y, near, generator=generator)["frechet"] or (1, 1)
+    assert low == 0, "no distance is below 0"
+
+
 def test_one_sample_is_refused() -> None:
     with pytest.raises(genlab.RequestError, match="two samples"):
         Frechet().score(AS_THEY_ARE, torch.zeros(1, 3), torch.zeros(5, 3))
@@ -85,6 +119,8 @@ def test_inception_gets_colour_bytes_and_needs_no_labels() -> None:
     found = features.of(torch.linspace(-1, 1, 70)[:, None, None, None].expand(-1, 1, 8, 8))
     assert (metric.tags.labels, metric.features_of(features)) == (False, "inception, 2048 features")
     assert found.shape == (70, 3)
+    x = torch.zeros(3, 1, 8, 8)
+    assert metric.intervals(features, x, x, {"frechet": 0.0}, generator=torch.Generator()) == {}
     assert seen[0].dtype == torch.uint8
     assert (int(seen[0].min()), int(seen[-1].max())) == (0, 255)
 
