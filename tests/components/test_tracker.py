@@ -120,7 +120,7 @@ class WrongArgument(Tracker):
         (WrongArgument(), r"^the tracker WrongArgument: .*step_done.*stp"),
         (
             object(),
-            r"^the tracker object has none of the hooks: run_started, step_done, .*hookimpl$",
+            r"^the tracker object has none of the hooks: run_started, training_started, .*hookimpl$",
         ),
         (Tracker(), r"^the tracker Tracker has none of the hooks"),
     ],

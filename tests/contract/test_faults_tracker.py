@@ -23,8 +23,11 @@ class Everything(Tracker):
     def _note(self, path: Path, what: str) -> None:
         self.told.setdefault(path, []).append(what)
 
-    def run_started(self, path: Path, config: Mapping[str, Any], total: float, unit: str) -> None:
-        self._note(path, f"{total} {unit} of {config['dataset']['name']}")
+    def run_started(self, path: Path, config: Mapping[str, Any]) -> None:
+        self._note(path, config["dataset"]["name"])
+
+    def training_started(self, path: Path, total: float, unit: str, step: int) -> None:
+        self._note(path, f"{total} {unit} from {step}")
 
     def step_done(
         self, path: Path, step: int, progress: float, record: Mapping[str, float]
@@ -33,6 +36,9 @@ class Everything(Tracker):
 
     def warned(self, path: Path, message: str) -> None:
         self._note(path, message)
+
+    def training_evaluated(self, path: Path, step: int, record: Mapping[str, Any]) -> None:
+        self._note(path, f"{step} {record['values']}")
 
     def checkpoint_saved(self, path: Path, step: int, file: Path) -> None:
         self._note(path, f"{step} {file.stat().st_size}")
@@ -48,6 +54,9 @@ class Everything(Tracker):
 
     def evaluated(self, path: Path, metrics: Mapping[str, Any]) -> None:
         self._note(path, f"{len(metrics)}")
+
+    def figure_drawn(self, path: Path, name: str, file: Path) -> None:
+        self._note(path, f"{name} {file.stat().st_size}")
 
     def run_ended(self, path: Path, status: str) -> None:
         self._note(path, status)
@@ -131,5 +140,14 @@ def test_a_sound_one_passes_and_every_hook_is_told() -> None:
     hooks = {name for name in vars(Everything) if not name.startswith("_")}
     life = max(tracker.told.values(), key=len)
     assert len(life) >= len(hooks)
-    for part in ("2.0 steps of digits", "1 0.5 0.7", "2 0", "sampling 1", "4 4", "1", "done"):
+    for part in (
+        "digits",
+        "2.0 steps from 0",
+        "1 0.5 0.7",
+        "2 0",
+        "sampling 1",
+        "4 4",
+        "1",
+        "done",
+    ):
         assert part in life

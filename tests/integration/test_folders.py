@@ -99,7 +99,7 @@ class Watching(genlab.Tracker):
         if found not in self.seen:
             self.seen.append(found)
 
-    def run_started(self, path: Path) -> None:
+    def training_started(self, path: Path) -> None:
         self._look(path)
 
     def stage_started(self, path: Path) -> None:

@@ -384,8 +384,11 @@ def test_trackers_by_name_and_by_object(tmp_path: Path, small: dict[str, Any]) -
 
         heard: ClassVar[list[str]] = []
 
-        def run_started(self, path: Path, config: dict[str, Any], total: float, unit: str) -> None:
-            self.heard.append(f"{total:g} {unit} of {config['degradation']['name']}")
+        def run_started(self, path: Path, config: dict[str, Any]) -> None:
+            self.heard.append(config["degradation"]["name"])
+
+        def training_started(self, total: float, unit: str, step: int) -> None:
+            self.heard.append(f"{total:g} {unit} from {step}")
 
         def step_done(self, step: int, progress: float) -> None:
             self.heard.append(f"step {step}: {progress:.0%}")
@@ -393,11 +396,19 @@ def test_trackers_by_name_and_by_object(tmp_path: Path, small: dict[str, Any]) -
         def checkpoint_saved(self, file: Path) -> None:
             self.heard.append(f"saved {file.name}")
 
+        def training_evaluated(self, path: Path, step: int, record: dict[str, Any]) -> None:
+            assert record == genlab.open_run(path).evaluations[-1]
+            self.heard.append(f"{', '.join(record['values'])} at {step}")
+
         def samples_drawn(self, x: Tensor, y: Tensor | None) -> None:
             self.heard.append(f"{len(x)} samples")
 
         def evaluated(self, metrics: dict[str, Any]) -> None:
             self.heard.append(metrics["metrics"][-1]["name"])
+
+        def figure_drawn(self, name: str, file: Path) -> None:
+            assert file.read_bytes().startswith(b"\x89PNG")
+            self.heard.append(f"{name} in {file.parent.name}/{file.name}")
 
         def run_ended(self, status: str) -> None:
             self.heard.append(status)
@@ -417,15 +428,15 @@ def test_trackers_by_name_and_by_object(tmp_path: Path, small: dict[str, Any]) -
     genlab.register("tracker", "notes", Notes)
     alone = Alone()
     small["training"]["log_every"] = 20
+    small |= {"figures": ["loss"], "evaluation": {"times": 1, "count": 100}}
     with pytest.warns(
         UserWarning, match="Alone is switched off: its step_done raised ZeroDivision"
     ) as said:
-        run = start_run(
-            small, out=tmp_path / "run", trackers=["notes", alone], skip=["drawing", "page"]
-        )
+        run = start_run(small, out=tmp_path / "run", trackers=["notes", alone], skip=["page"])
     assert Notes.heard == [
-        "60 steps of gaussian", "step 20: 33%", "step 40: 67%", "step 60: 100%",
-        "saved last.safetensors", "100 samples", "sliced-wasserstein", "done",
+        "gaussian", "60 steps from 0", "step 20: 33%", "step 40: 67%", "step 60: 100%",
+        "saved last.safetensors", "sliced-wasserstein at 60", "saved last.safetensors", "100 samples",
+        "sliced-wasserstein", "loss in figures/loss.png", "done",
     ]  # fmt: skip
     assert alone.steps == [20, 40]
     assert len(said) == 1

@@ -193,7 +193,7 @@ class Counting(genlab.Tracker):
     def __init__(self) -> None:
         self.trainings: list[str] = []
 
-    def run_started(self, path: Path) -> None:
+    def training_started(self, path: Path) -> None:
         self.trainings.append(path.name)
 
 

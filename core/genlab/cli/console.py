@@ -73,8 +73,11 @@ class RunDisplay(Tracker):
             self.console.print("[bold]stopped[/bold]; genlab resume goes on from here")
 
     def run_started(self, path: Path, config: Mapping[str, Any]) -> None:
-        """Say what is trained, and show the bar."""
+        """Say what is trained."""
         self._headline(path, Resolved.read(config))
+
+    def training_started(self) -> None:
+        """Show the bar."""
         self.tasks["training"] = self.progress.add_task("training", total=1.0, note="")
         self.progress.start()
 

@@ -33,14 +33,23 @@ class _HookSpec:
     """What a tracker may implement. Every argument is optional in an implementation."""
 
     @_spec
-    def run_started(self, path: Path, config: Mapping[str, Any], total: float, unit: str) -> None:
-        """Tell that training starts.
+    def run_started(self, path: Path, config: Mapping[str, Any]) -> None:
+        """Tell that a run starts, or goes on.
 
         Args:
             path: The run folder.
             config: The whole resolved configuration, as plain tables.
+        """
+
+    @_spec
+    def training_started(self, path: Path, total: float, unit: str, step: int) -> None:
+        """Tell that the training starts, or goes on; a density that is fitted at once has none.
+
+        Args:
+            path: The run folder.
             total: The budget.
             unit: Its unit: ``"steps"`` or ``"minutes"``.
+            step: Steps done so far: what was told of later ones holds no more.
         """
 
     @_spec
@@ -55,6 +64,10 @@ class _HookSpec:
             progress: Share of the budget that is used, in [0, 1].
             record: The numbers of the step: loss, learning rate, examples per second, ...
         """
+
+    @_spec
+    def training_evaluated(self, path: Path, step: int, record: Mapping[str, Any]) -> None:
+        """Hand out the numbers of an evaluation during training, as they stand in ``evaluations.jsonl``."""
 
     @_spec
     def warned(self, path: Path, message: str) -> None:
@@ -81,6 +94,10 @@ class _HookSpec:
         """Hand out the final numbers, as they stand in ``metrics.json``."""
 
     @_spec
+    def figure_drawn(self, path: Path, name: str, file: Path) -> None:
+        """Tell that a figure was drawn, and written to ``file`` as PNG."""
+
+    @_spec
     def run_ended(self, path: Path, status: str) -> None:
         """Tell that the run ended, with ``"done"``, ``"interrupted"`` or ``"failed"``."""
 
@@ -91,9 +108,10 @@ _NAMES = tuple(name for name in vars(_HookSpec) if not name.startswith("_"))
 class Tracker(Component):
     """An object that listens to a run (abstract): it overrides the hooks that it needs.
 
-    The hooks are ``run_started``, ``step_done``, ``warned``, ``checkpoint_saved``, ``stage_started``,
-    ``stage_advanced``, ``samples_drawn``, ``evaluated`` and ``run_ended``; an implementation takes those of a
-    hook's arguments that it needs, by name.
+    The hooks are ``run_started``, ``training_started``, ``step_done``, ``training_evaluated``, ``warned``,
+    ``checkpoint_saved``, ``stage_started``, ``stage_advanced``, ``samples_drawn``, ``evaluated``,
+    ``figure_drawn`` and ``run_ended``; an implementation takes those of a hook's arguments that it needs, by
+    name.
 
     Raises:
         RequestError: When a class has a public method that is no hook, which a misspelled hook would be.

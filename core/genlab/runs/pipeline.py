@@ -97,7 +97,9 @@ class Pipeline:
         extra = {"packages": packages(self.work.config), "versions": versions()}
         self.folder.write_config(self.work.config, self.work.data.spec, extra)
         outcome: Outcome = "failed"
+        path, tell = self.folder.path, self.work.hooks.tell
         try:
+            tell("run_started", path=path, config=self.work.config.flat())
             for stage in self.status.missing:
                 self._do(stage)
             outcome = "done"
@@ -107,7 +109,7 @@ class Pipeline:
         finally:
             ended = replace(self.status, stage="") if outcome == "done" else self.status
             self._mark(replace(ended, outcome=outcome))
-            self.work.hooks.tell("run_ended", path=self.folder.path, status=outcome)
+            tell("run_ended", path=path, status=outcome)
         return self.work.run
 
     def _do(self, stage: Stage) -> None:

@@ -146,8 +146,7 @@ def _train(work: Work) -> None:
 def _steps(work: Work, training: Training) -> None:
     """Do the steps of a training: log, save and evaluate as it goes on."""
     path, tell, budget = work.folder.path, work.hooks.tell, training.budget
-    config = work.config.flat()
-    tell("run_started", path=path, config=config, total=budget.total, unit=budget.unit)
+    tell("training_started", path=path, total=budget.total, unit=budget.unit, step=training.step)
     slowness = Slowness(work.config, work.parts.model, work.device)
     for message in slowness.beforehand():
         work.warn(message)
@@ -172,7 +171,9 @@ def _steps(work: Work, training: Training) -> None:
 
 def _evaluate(work: Work, training: Training) -> None:
     with work.part(f"evaluating at {training.progress:.0%}", 1):
-        work.watch.evaluate(_fresh(work), work.data, training.step, training.elapsed)
+        record = work.watch.evaluate(_fresh(work), work.data, training.step, training.elapsed)
+    path, step = work.folder.path, training.step
+    work.hooks.tell("training_evaluated", path=path, step=step, record=record)
 
 
 def _save(work: Work, training: Training) -> None:
@@ -234,6 +235,8 @@ def _draw(work: Work) -> None:
         for done, (name, formats) in enumerate(files, 1):
             for suffix, data in formats.items():
                 write_bytes(work.folder.figure_file(name, f".{suffix}"), data)
+            file = work.folder.figure_file(name, ".png")
+            work.hooks.tell("figure_drawn", path=work.folder.path, name=name, file=file)
             advance(done)
 
 

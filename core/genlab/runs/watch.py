@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Mapping
+from typing import Any
 
 from genlab.components.dataset import Data
 from genlab.components.metric import Metric
@@ -62,8 +63,8 @@ class Watch:
         lines = self.folder.evaluations()
         return budget.progress(lines[-1]["step"], lines[-1]["elapsed_s"]) if lines else 0.0
 
-    def evaluate(self, model: Model, data: Data, step: int, elapsed: float) -> None:
-        """Evaluate the weights that the folder holds.
+    def evaluate(self, model: Model, data: Data, step: int, elapsed: float) -> dict[str, Any]:
+        """Evaluate the weights that the folder holds, and return what is written down.
 
         Args:
             model: The model with these weights.
@@ -84,10 +85,11 @@ class Watch:
         records = evaluate(x, data, self.metrics, seed=self.seed, intervals=False)
         values = {record["name"]: record["value"] for record in records}
         self._keep_best(values)  # first: what is written down is not evaluated again
-        self.folder.add_evaluation(
-            {"step": step, "elapsed_s": elapsed, "n": count, "values": values,
-             "baselines": {record["name"]: record["baseline"] for record in records}}
-        )  # fmt: skip
+        baselines = {record["name"]: record["baseline"] for record in records}
+        line = {"step": step, "elapsed_s": elapsed, "n": count, "values": values,
+                "baselines": baselines}  # fmt: skip
+        self.folder.add_evaluation(line)
+        return line
 
     def _keep_best(self, values: Mapping[str, float]) -> None:
         best = self.settings.best

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from genlab.components.tracker import Hooks, Tracker
 from genlab.testing.check import Check, bind, global_rng_untouched, require, run_checks
@@ -54,20 +55,28 @@ def _life(path: Path, *, labels: bool = True, status: str = "done") -> list[Even
               "examples_per_s": 100.0, "elapsed_s": 0.1, "skipped": 0}  # fmt: skip
     number = {"name": "frechet", "value": 1.5, "n": 4, "features": "data", "baseline": 0.5}
     x, y = torch.zeros(4, 1, 8, 8), torch.arange(4) if labels else None
+    figure = path / "figures" / "samples.png"
+    figure.parent.mkdir(exist_ok=True)
+    Image.new("L", (8, 8)).save(figure)
+    evaluation = {"step": 2, "elapsed_s": 0.1, "n": 4, "values": {"frechet": 1.5},
+                  "baselines": {"frechet": 0.5}}  # fmt: skip
     events: list[Event] = [
+        ("run_started", {"config": config}),
         ("stage_started", {"stage": "prior", "total": 2}),
         ("stage_advanced", {"stage": "prior", "done": 2}),
-        ("run_started", {"config": config, "total": 2.0, "unit": "steps"}),
+        ("training_started", {"total": 2.0, "unit": "steps", "step": 0}),
         ("warned", {"message": "the samples will take a while"}),
         ("step_done", {"step": 1, "progress": 0.5, "record": record}),
         ("step_done", {"step": 2, "progress": 1.0, "record": {**record, "step": 2}}),
         ("checkpoint_saved", {"step": 2, "file": checkpoint}),
+        ("training_evaluated", {"step": 2, "record": evaluation}),
         ("stage_started", {"stage": "sampling", "total": 1}),
         ("stage_advanced", {"stage": "sampling", "done": 1}),
         ("samples_drawn", {"x": x, "y": y}),
         ("evaluated", {"metrics": {"metrics": [number]}}),
+        ("figure_drawn", {"name": "samples", "file": figure}),
     ]
-    told = events if status == "done" else events[:5]
+    told = events if status == "done" else events[:6]
     return [
         (hook, {"path": path, **given})
         for hook, given in [*told, ("run_ended", {"status": status})]
