@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from genlab.errors import RequestError, unknown
+from genlab.errors import RequestError, brief, unknown
+from genlab.guards import file_name, is_file, parsed_toml, read_bounded
 
 __all__ = ["experiment_names", "read_experiment"]
 
@@ -26,16 +26,19 @@ def read_experiment(name: str | Path) -> dict[str, Any]:
     Raises:
         RequestError: There is no such experiment, or it is not TOML.
     """
-    file = Path(name) if str(name).endswith(".toml") else _folder() / f"{name}.toml"
-    if not file.is_file():
-        if str(name).endswith(".toml"):
-            raise RequestError(f"there is no file {name}")
+    if str(name).endswith(".toml"):
+        file = Path(name)
+        if not is_file(file):
+            raise RequestError(f"there is no file {brief(file)}")
+    elif str(name) in experiment_names():
+        file = _folder() / f"{name}.toml"
+    else:
         raise unknown("experiment", str(name), experiment_names())
     try:
-        tables = tomllib.loads(file.read_text("utf-8"))
+        tables = parsed_toml(read_bounded(file))
     except (OSError, ValueError) as error:
-        raise RequestError(f"{file} cannot be read: {error}") from None
-    return {"experiment": file.stem, **tables}
+        raise RequestError(f"{brief(file)} cannot be read: {brief(error)}") from None
+    return {"experiment": file_name(file.stem), **tables}
 
 
 def _folder() -> Path:

@@ -49,6 +49,7 @@ def interpolate(
     """Interpolate between two classes or pictures: in the latent space of a flow, or in degraded states."""
     from genlab import api
     from genlab.components.registry import build
+    from genlab.guards import file_name
     from genlab.report.paths import check_path_output, paths_between, write_paths
 
     if out is not None:
@@ -58,7 +59,7 @@ def interpolate(
         opened, begin, end, points=points, t=t, path=path, pairs=pairs, means=means, steps=steps,
         sampler=None if sampler is None else build("sampler", sampler), seed=seed,
     )  # fmt: skip
-    stem = "-".join(Path(name).stem for name in ("interpolation", begin, end))
+    stem = "-".join(file_name(Path(name).stem) for name in ("interpolation", begin, end))
     figures = opened.path / "figures"
     for file in [out] if out else [figures / f"{stem}.png", figures / f"{stem}.gif"]:
         write_paths(file, found, opened.spec)

@@ -100,13 +100,14 @@ def _operator(name: str | None, settings: list[str] | None) -> Degradation | Non
 def _write_images(images: list[Path], found: Restoration, folder: Path) -> None:
     """Write what became of given images one by one, and a figure of all methods."""
     from genlab.files import write_bytes
+    from genlab.guards import file_name
     from genlab.report.figures.files import figure_bytes
     from genlab.report.figures.images import png_bytes, tile
     from genlab.report.figures.restoration import restoration
 
     for name, restored in found.restored.items():
         for source, picture in zip(images, restored, strict=False):
-            file = folder / f"{source.stem}-{name}.png"
+            file = folder / f"{source.stem}-{file_name(name)}.png"
             write_bytes(file, png_bytes(tile(picture[None], scale=1)))
             typer.echo(file)
     file = folder / "restoration.png"

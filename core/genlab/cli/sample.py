@@ -34,12 +34,13 @@ def sample(
 ) -> None:
     """Draw samples from a run. It needs nothing but the folder."""
     from genlab import api
+    from genlab.guards import file_name
     from genlab.report.output import check_output, write_animation, write_samples
 
     if out is not None:
         check_output(out)
     opened = api.open_run(run, device=device, checkpoint=checkpoint)
-    of_class = "" if label is None else f"-{label}"
+    of_class = "" if label is None else f"-{file_name(label)}"
     file = out or opened.path / "samples" / f"sample{of_class}-{n}-seed-{seed}.png"
     options: dict[str, Any] = {"sampler": sampler, "steps": steps, "label": label,
                                "guidance": guidance, "seed": seed}  # fmt: skip

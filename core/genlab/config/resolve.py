@@ -28,6 +28,7 @@ from genlab.config.resolved import (
     TrainedAlone,
     TrainedPrior,
     checked,
+    experiment_name,
 )
 from genlab.config.settings import (
     EvaluationSettings,
@@ -112,7 +113,7 @@ class _Resolver:
             seed=_seed(self.given.get("seed", 0)),
             device=str(self.given.get("device", "auto")),
             data=str(self.given.get("data", "")),
-            experiment=str(self.given.get("experiment", "")),
+            experiment=experiment_name(self.given.get("experiment", "")),
         )
         return Resolution(config, self.dataset, self.objects)
 

@@ -18,6 +18,7 @@ from genlab.config.settings import (
 )
 from genlab.config.tables import SLOTS
 from genlab.errors import RequestError
+from genlab.guards import require_name
 from genlab.training.settings import TrainingSettings, settings_of
 
 __all__ = [
@@ -257,8 +258,17 @@ def _read(tables: Mapping[str, Any]) -> Resolved:
         seed=tables["seed"],
         device=tables["device"],
         data=tables.get("data", ""),
-        experiment=tables.get("experiment", ""),
+        experiment=experiment_name(tables.get("experiment", "")),
     )
+
+
+def experiment_name(given: Any) -> str:
+    """Return the name of an experiment, which becomes that of a folder.
+
+    Raises:
+        RequestError: It leads elsewhere.
+    """
+    return require_name("experiment", str(given)) if given != "" else ""
 
 
 def checked(model: type[_Settings], where: str, given: Mapping[str, Any]) -> _Settings:

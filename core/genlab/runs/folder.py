@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,8 @@ from genlab.components.dataset import DataSpec
 from genlab.config import Resolved
 from genlab.errors import RequestError, unknown
 from genlab.files import write_text
+from genlab.guards import file_name, parsed_json, parsed_toml, read_bounded
+from genlab.runs.inside import require_inside
 
 __all__ = ["RunFolder", "claim", "free_folder", "require_free"]
 
@@ -45,6 +46,7 @@ class RunFolder:
             raise RequestError(f"there is no run at {path}{_neighbours(path)}")
         if not (path / "run.toml").is_file():
             raise RequestError(f"{path} is no run: it has no run.toml{_neighbours(path / 'x')}")
+        require_inside(path)
         return cls(path)
 
     @property
@@ -122,7 +124,7 @@ class RunFolder:
 
     def figure_file(self, name: str, suffix: str) -> Path:
         """Return the file of a figure."""
-        return self.path / "figures" / f"{name}{suffix}"
+        return self.path / "figures" / f"{file_name(name)}{suffix}"
 
     def write_config(self, config: Resolved, spec: DataSpec, extra: Mapping[str, Any]) -> None:
         """Write ``run.toml``: the configuration, what the data is, and further tables."""
@@ -138,7 +140,7 @@ class RunFolder:
             RequestError: The file is damaged, or another version of genlab made it.
         """
         try:
-            tables = tomllib.loads(self.config_file.read_text("utf-8"))
+            tables = parsed_toml(read_bounded(self.config_file))
         except (OSError, ValueError) as error:
             raise RequestError(f"{self.config_file} cannot be read: {error}") from None
         if tables.get("format") != _FORMAT:
@@ -201,7 +203,7 @@ class RunFolder:
         """Return the final numbers; empty where the run has none yet."""
         if not self.metrics_file.is_file():
             return {}
-        found: dict[str, Any] = json.loads(self.metrics_file.read_text("utf-8"))
+        found: dict[str, Any] = parsed_json(read_bounded(self.metrics_file))
         return found
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:

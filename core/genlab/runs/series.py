@@ -16,6 +16,7 @@ from genlab.config import SLOTS, merge, nested
 from genlab.errors import GenlabError, RequestError, unknown
 from genlab.evaluation.comparison import Compared, compared
 from genlab.experiments import experiment_names, read_experiment
+from genlab.guards import file_name, require_name
 from genlab.report.comparison import write_comparison
 from genlab.runs.folder import RunFolder
 from genlab.runs.run import Run
@@ -83,7 +84,7 @@ def jobs_of(
     found = []
     for name in names or experiment_names():
         tables = merge(experiment_tables(name, budget), over)
-        stem = str(tables["experiment"])
+        stem = require_name("experiment", str(tables["experiment"]))
         sweep: dict[str, Any] | None = tables.pop("sweep", None)
         found += [Job(out / stem, tables)] if sweep is None else swept(tables, sweep, out / stem)
     return found
@@ -187,7 +188,7 @@ def _label(value: Any) -> str:
         found = str(value)
     else:
         found = type(value).__name__
-    return found.replace("/", "-")
+    return file_name(found)
 
 
 def _is_plain(value: Any) -> bool:

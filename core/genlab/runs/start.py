@@ -11,6 +11,7 @@ from typing import Any
 from genlab.components.registry import build
 from genlab.config import Objects, Request, Resolution, Resolved, made, resolve
 from genlab.errors import RequestError
+from genlab.guards import file_name
 from genlab.runs.folder import RunFolder, claim, free_folder, require_free
 from genlab.runs.opening import checked_objects, warn_of_versions
 from genlab.runs.pipeline import Pipeline
@@ -139,7 +140,7 @@ def _with_data(config: Resolved, data: str) -> Resolved:
 
 
 def _stem(config: Resolved) -> str:
-    return config.experiment or config.title.replace(" on ", "-")
+    return config.experiment or file_name(config.title.replace(" on ", "-"))
 
 
 def _same_training(config: Resolved, sibling: Path) -> bool:
