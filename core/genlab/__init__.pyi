@@ -74,6 +74,7 @@ from .files import write_bytes as write_bytes
 from .report.figure import Figure as Figure
 from .report.figure import Results as Results
 from .runs import Run as Run
+from .seeds import sub_seed as sub_seed
 from .training import AdamW as AdamW
 from .training import Denoising as Denoising
 from .training import Likelihood as Likelihood

@@ -23,6 +23,7 @@ from genlab import (
 )
 from genlab.components import loaded
 from genlab.evaluation import built_metrics, misfit, require_metric_fits
+from genlab.seeds import generator_of, sub_seed
 from genlab.testing.tiny import TwoNormals
 
 
@@ -92,7 +93,7 @@ def test_a_record_holds_all_that_is_needed_to_trust_it() -> None:
     assert second["name"] == "Means/seen"
     assert second["value"] == second["baseline"] == 60 + 60 / 1e4
     ((train, spec, seed, modes),) = metric.fitted
-    assert (len(train), spec.shape, seed, modes) == (300, (2,), 5, {})
+    assert (len(train), spec.shape, seed, modes) == (300, (2,), sub_seed(5, "metric"), {})
     assert evaluate(samples(60), data(), Means(), ema=False)[0]["ema"] is False
 
 
@@ -181,7 +182,7 @@ class Bounded(Means):
 
 def test_a_metric_that_knows_intervals_is_asked_for_them() -> None:
     record, seen = evaluate(samples(60), data(), {"Means": Bounded()}, seed=5)
-    spread = float(torch.rand(1, generator=torch.Generator().manual_seed(5)))
+    spread = float(torch.rand(1, generator=generator_of(5, "interval")))
     assert record["interval"] == pytest.approx([record["value"] - spread, record["value"] + 1])
     assert "interval" not in seen
     plain = evaluate(samples(60), data(), {"Means": Means()}, seed=5)

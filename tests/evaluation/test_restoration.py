@@ -27,6 +27,7 @@ from genlab import (
 from genlab.components import loaded
 from genlab.diffusion import restore_by_posterior
 from genlab.evaluation import METHODS, Restoration, quality, restore_by, restore_given
+from genlab.seeds import generator_of
 from genlab.testing import CosineNoise, Fade
 from genlab.testing.check import example_data
 from genlab.testing.tiny import AffineFlow, StepDown
@@ -161,7 +162,7 @@ def test_degraded_images_are_taken_as_they_are() -> None:
 def test_what_was_drawn_is_known_where_it_was_drawn_here() -> None:
     hides = Hides()
     found = restore_given(model(hides), X, degrade=True, t=0.5, methods=["naive"], steps=2, seed=1)
-    z = hides.draw(X, generator=torch.Generator().manual_seed(1))
+    z = hides.draw(X, generator=generator_of(1, "degrading"))
     assert torch.equal(found.x_t, hides.degrade(X, torch.full((3,), 0.5), z))
     want = restore_by(model(hides), found.x_t, method="naive", t=0.5, z=z, steps=2, seed=1)
     assert torch.equal(found.restored["naive"], want)
@@ -183,7 +184,7 @@ def test_another_degradation_degrades_and_is_undone() -> None:
     found = restore_given(
         model(CosineNoise()), X, degrade=True, degradation=hides, t=0.4, methods=["ddnm"], steps=2
     )
-    z = hides.draw(X, generator=torch.Generator().manual_seed(0))
+    z = hides.draw(X, generator=generator_of(0, "degrading"))
     seen = z >= 0.4
     torch.testing.assert_close(found.restored["ddnm"][seen], X[seen], rtol=0, atol=1e-3)
 

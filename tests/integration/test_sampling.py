@@ -401,9 +401,7 @@ def test_interpolation_of_a_deterministic_degradation(
     a, b = digits.test.first(2)[0]
     found = blur_run.interpolate(a, b, points=3, t=0.4, sampler=genlab.build("sampler", "cold"))
     state = blur_run.degradation.degrade(b[None], torch.tensor([0.4]), None)
-    direct = blur_run.restore(
-        state, t=0.4, method="cold", seed=1
-    )  # the seed of the walks of a path
+    direct = blur_run.restore(state, t=0.4, method="cold")
     torch.testing.assert_close(found[-1], direct[0])
 
 

@@ -54,21 +54,19 @@ def restore(
 
     Where the originals are known (test images, or --degrade), it says how close each method comes.
     """
-    import torch
-
     from genlab import api
     from genlab.evaluation import METHODS, quality, restore_given
     from genlab.evaluation.restoration import POSTERIOR
     from genlab.files import write_text
     from genlab.report.pictures import read_pictures
+    from genlab.seeds import generator_of
 
     operator = _operator(degradation, settings)
     opened = api.open_run(run, device=device, data=data)
     if images:
         x = read_pictures(images, opened.spec)
     else:
-        generator = torch.Generator().manual_seed(seed)
-        x = opened.data.test.some(n, generator=generator)[0].cpu()
+        x = opened.data.test.some(n, generator=generator_of(seed, "test images"))[0].cpu()
     found = restore_given(
         opened.diffusion, x, degrade=degrade or not images, degradation=operator, t=t,
         methods=tuple(method or (METHODS if operator is None else (POSTERIOR,))), steps=steps,

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from genlab.components.dataset import DIMENSIONS, Data, Dataset, DataSpec, Examples, Kind, Split
 from genlab.errors import RequestError
+from genlab.seeds import MOST, generator_of
 
 __all__ = ["ArrayDataset", "as_dataset", "loaded"]
 
@@ -47,7 +48,7 @@ class ArrayDataset(Dataset):
         test: Any = None,
         test_share: Annotated[float, Field(gt=0, lt=1)] = 0.1,
         kind: Kind | None = None,
-        seed: Annotated[int, Field(ge=0)] = 0,
+        seed: Annotated[int, Field(ge=0, le=MOST)] = 0,
     ) -> None:
         x, labels = _tensor(x, "x"), _labels(y)
         _check_count("x", x, labels)
@@ -182,7 +183,7 @@ def _set_aside(x: Tensor, y: Tensor | None, share: float, seed: int) -> tuple[_P
     if len(x) < 2:
         raise RequestError(f"there is {len(x)} example; at least two are needed, one for testing")
     count = min(max(round(share * len(x)), 1), len(x) - 1)
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(len(x), generator=generator_of(seed, "split"))
     held, kept = order[:count].sort().values, order[count:].sort().values
     train, test = (_Part(x[part], None if y is None else y[part]) for part in (kept, held))
     return train, test

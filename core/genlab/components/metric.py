@@ -119,7 +119,7 @@ class Metric(Component):
         Args:
             train: The training split.
             spec: What the data is.
-            seed: Seed of the preparation.
+            seed: Seed of the preparation, below ``2**32``.
         """
 
     @abc.abstractmethod

@@ -28,6 +28,7 @@ from genlab.diffusion.restorer import Restorer
 from genlab.diffusion.trajectory import refuse_sampler
 from genlab.errors import RequestError
 from genlab.evaluation.evaluate import require_metric_fits
+from genlab.seeds import sub_seed
 
 __all__ = [
     "AllParts",
@@ -109,7 +110,7 @@ def assemble_model(
 def _seeded(seed: int) -> Iterator[None]:
     """Seed PyTorch's global generator, which weights are drawn from, and leave it as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(sub_seed(seed, "weights"))
         yield
 
 

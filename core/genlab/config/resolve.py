@@ -39,6 +39,7 @@ from genlab.config.settings import (
 from genlab.config.tables import merge, merge_training
 from genlab.diffusion.prior import summary_spec
 from genlab.errors import BrokenComponentError, RequestError
+from genlab.seeds import checked_seed
 from genlab.training.settings import settings_of
 
 __all__ = ["Resolution", "defaults", "refuse_misfit", "resolve", "with_path"]
@@ -110,7 +111,7 @@ class _Resolver:
             run=settings,
             sampling=checked(SamplingSettings, "sampling", sampling),
             evaluation=checked(EvaluationSettings, "evaluation", self.given.get("evaluation", {})),
-            seed=_seed(self.given.get("seed", 0)),
+            seed=checked_seed(self.given.get("seed", 0)),
             device=str(self.given.get("device", "auto")),
             data=str(self.given.get("data", "")),
             experiment=experiment_name(self.given.get("experiment", "")),
@@ -278,10 +279,3 @@ def _is_broken(role: str, chosen: Chosen) -> bool:
     except BrokenComponentError:
         return True
     return False
-
-
-def _seed(seed: Any) -> int:
-    number = seed if isinstance(seed, int) and not isinstance(seed, bool) else -1
-    if not 0 <= number < 2**63:
-        raise RequestError(f"seed = {seed!r}: a seed is a whole number from 0 to 2**63 - 1")
-    return number

@@ -13,6 +13,7 @@ from genlab.diffusion.paths import Path, between
 from genlab.diffusion.restoration import check_time
 from genlab.diffusion.trajectory import end_of
 from genlab.errors import RequestError
+from genlab.seeds import generator_of
 
 __all__ = ["interpolate", "latent_mean"]
 
@@ -89,7 +90,7 @@ def _mixed_states(
     """
     degradation = model.restorer.degradation
     a, b = a.to(model.device), b.to(model.device)
-    generator = torch.Generator(model.device).manual_seed(seed)
+    generator = generator_of(seed, "ends", device=model.device)
     z = degradation.draw(a, generator=generator)
     additive = isinstance(degradation, AdditiveDegradation)
     z_b = degradation.draw(b, generator=generator) if additive else z
@@ -99,7 +100,7 @@ def _mixed_states(
     )
     ends = []
     for x_t in states:
-        again = torch.Generator(model.device).manual_seed(seed + 1)
+        again = generator_of(seed, "restoring", device=model.device)
         walked = model.trajectory_from(
             x_t, None if additive else z, generator=again, start=t, steps=steps, sampler=sampler
         )

@@ -17,6 +17,7 @@ from genlab.diffusion.prior import Prior
 from genlab.diffusion.restorer import Restorer
 from genlab.diffusion.trajectory import Conditioned, Step, end_of, trajectory
 from genlab.errors import RequestError
+from genlab.seeds import generator_of, sub_seed
 
 __all__ = ["Advance", "DensityModel", "DiffusionModel", "Label", "Model", "require_shape"]
 
@@ -25,8 +26,6 @@ Advance = Callable[[int], None]
 
 Label = int | str | Sequence[int | str] | Tensor
 """A class by number or name, or one for each sample."""
-
-_STRIDE = 7919  # distance between the seeds of two batches
 
 
 class Model(abc.ABC):
@@ -104,7 +103,7 @@ class Model(abc.ABC):
                 raise RequestError(f"label {label!r}: {WITHOUT_CLASSES}")
             return None
         if label is None:
-            generator = torch.Generator().manual_seed(seed)
+            generator = generator_of(seed, "labels")
             return torch.randint(self.spec.classes, (n,), generator=generator)
         if isinstance(label, int | str):
             return torch.full((n,), self.spec.class_of(label))
@@ -195,7 +194,7 @@ class DiffusionModel(Model):
     ) -> Iterator[Step]:
         """Walk ``n`` samples back from the prior and hand out every state; see :meth:`sample`."""
         y = self.labels(n, label, seed=seed)
-        generator = torch.Generator(self.device).manual_seed(seed)
+        generator = generator_of(seed, "samples", device=self.device)
         y = None if y is None else y.to(self.device)
         x_1, z = self.prior.sample(n, y, generator=generator)
         return self.trajectory_from(
@@ -262,8 +261,8 @@ class DiffusionModel(Model):
             count = min(size, n - start)
             of_part = None if y is None else y[start : start + count]
             states = self.trajectory(
-                count, seed=seed + _STRIDE * part, steps=steps, sampler=sampler, label=of_part,
-                guidance=guidance,
+                count, seed=sub_seed(seed, "batch", part) if part else seed, steps=steps,
+                sampler=sampler, label=of_part, guidance=guidance,
             )  # fmt: skip
             parts.append(self.in_range(end_of(states).cpu()))
             if advance:
@@ -331,7 +330,7 @@ class DensityModel(Model):
                 "guidance"
             )
         y = self.labels(n, label, seed=seed)
-        generator = torch.Generator(self.device).manual_seed(seed)
+        generator = generator_of(seed, "samples", device=self.device)
         parts = []
         size = batch or self.batch
         for start in range(0, n, size):

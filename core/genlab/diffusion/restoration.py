@@ -13,6 +13,7 @@ from genlab.diffusion.posterior import consistent
 from genlab.diffusion.restorer import jittered
 from genlab.diffusion.trajectory import end_of, trajectory
 from genlab.errors import RequestError
+from genlab.seeds import generator_of
 
 __all__ = ["check_time", "restore", "restore_by_posterior"]
 
@@ -57,7 +58,7 @@ def restore(
     y = None if label is None else model.labels(len(x_t), label)
     y = None if y is None else y.to(model.device)
     x_t, z = x_t.to(model.device), None if z is None else z.to(model.device)
-    generator = torch.Generator(model.device).manual_seed(seed)
+    generator = generator_of(seed, "restoring", device=model.device)
     if sampler is None:
         times = torch.full((len(x_t),), t, device=model.device)
         with torch.no_grad():
@@ -123,7 +124,7 @@ def restore_by_posterior(
     y = None if label is None else model.labels(len(x_t), label)
     y = None if y is None else y.to(model.device)
     x_t, z = x_t.to(model.device), None if z is None else z.to(model.device)
-    generator = torch.Generator(model.device).manual_seed(seed)
+    generator = generator_of(seed, "samples", device=model.device)
     x_1, own = model.prior.sample(len(x_t), y, generator=generator)
     estimates = consistent(model.estimates(y), degradation, x_t, t, z)
     walked = trajectory(

@@ -12,6 +12,7 @@ from genlab.components.dataset import Data, Dataset, DataSpec, Examples
 from genlab.components.metric import HasIntervals, HasModes, Metric
 from genlab.components.registry import build, registry
 from genlab.errors import RequestError, RunError
+from genlab.seeds import generator_of, sub_seed
 
 __all__ = ["Metrics", "built_metrics", "evaluate", "metric_name", "misfit", "require_metric_fits"]
 
@@ -141,14 +142,14 @@ def _measured(
     if not bool(x.isfinite().all()):
         broken = int((~x.isfinite()).flatten(1).any(1).sum())
         raise RunError(f"the metric {name!r}: {broken} of {len(x)} samples are not finite")
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_of(seed, "real examples")
     modes: dict[str, Any] = {"dataset": data.dataset} if metric.tags.modes else {}
-    fitted = metric.fit(data.train, data.spec, seed=seed, **modes)
+    fitted = metric.fit(data.train, data.spec, seed=sub_seed(seed, "metric"), **modes)
     real = _some(data.test, len(x), generator)
     values = metric.score(fitted, x, real)
     between: Mapping[str, tuple[float, float] | None] = {}
     if intervals and isinstance(metric, HasIntervals):
-        chance = torch.Generator().manual_seed(seed)
+        chance = generator_of(seed, "interval")
         between = metric.intervals(fitted, x, real, values, generator=chance)
     stand_in, against = real, real
     if metric.tags.baseline == "train":

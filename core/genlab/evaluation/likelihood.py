@@ -14,6 +14,7 @@ from genlab.components.degradation import GaussianDegradation
 from genlab.diffusion.bound import variational_bound
 from genlab.diffusion.model import DensityModel, DiffusionModel, Model
 from genlab.evaluation.intervals import mean_interval, standard_error, wilson_interval
+from genlab.seeds import generator_of
 
 __all__ = ["accuracy", "likelihood_records"]
 
@@ -49,13 +50,13 @@ def likelihood_records(model: Model, data: Data, *, seed: int) -> list[dict[str,
     Returns:
         One record per number, with the fields of :func:`genlab.evaluate`.
     """
-    generator = torch.Generator().manual_seed(seed + 1)
+    generator = generator_of(seed, "unseen")
     if isinstance(model, DensityModel):
         n, found = _of_density(model, data, generator)
     elif isinstance(model, DiffusionModel) and isinstance(
         model.restorer.degradation, GaussianDegradation
     ):
-        n, found = _of_diffusion(model, data, generator)
+        n, found = _of_diffusion(model, data, generator, seed)
     else:
         return []
     common = {"n": n, "features": "data", "reference": "test", "reference_n": n,
@@ -111,10 +112,10 @@ def _of_density(
 
 
 def _of_diffusion(
-    model: DiffusionModel, data: Data, generator: torch.Generator
+    model: DiffusionModel, data: Data, generator: torch.Generator, seed: int
 ) -> tuple[int, dict[str, _Number]]:
     x, _ = _on_cpu(_unseen(data, generator), _BOUNDED)
-    seeded = torch.Generator(model.device).manual_seed(generator.initial_seed())
+    seeded = generator_of(seed, "bound", device=model.device)
     size = model.batch if data.spec.bounded else len(x)
     levels = _LEVELS if data.spec.bounded else _LEVELS_OF_POINTS
     parts = [

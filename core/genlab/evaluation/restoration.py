@@ -18,6 +18,7 @@ from genlab.diffusion.restoration import check_time, restore, restore_by_posteri
 from genlab.errors import RequestError
 from genlab.evaluation.evaluate import evaluate, misfit
 from genlab.evaluation.similarity import psnr, ssim
+from genlab.seeds import generator_of
 
 __all__ = ["METHODS", "POSTERIOR", "Restoration", "quality", "restore_by", "restore_given"]
 
@@ -126,7 +127,7 @@ def restore_given(
     operator = degradation or model.restorer.degradation
     z, x_t = None, x
     if degrade:
-        z = operator.draw(x, generator=torch.Generator().manual_seed(seed))
+        z = operator.draw(x, generator=generator_of(seed, "degrading"))
         x_t = operator.degrade(x, torch.full((len(x),), t), z)
     explained = isinstance(operator, AdditiveDegradation) and degradation is None
     known = None if explained else z

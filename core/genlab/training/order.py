@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from genlab.seeds import generator_of
+
 __all__ = ["Order"]
 
 
@@ -37,7 +39,7 @@ class Order:
 
     def _epoch(self, epoch: int) -> Tensor:
         if epoch not in self._epochs:
-            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+            generator = generator_of(self.seed, "order", epoch)
             order = torch.randperm(self.examples, generator=generator)
             recent = {k: v for k, v in self._epochs.items() if k == epoch - 1}
             self._epochs = {**recent, epoch: order}

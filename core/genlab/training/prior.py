@@ -13,6 +13,7 @@ from genlab.components.density import Density, FittedDensity
 from genlab.components.optimiser import MakeOptimiser, Optimiser
 from genlab.components.registry import build
 from genlab.diffusion.prior import Prior, summaries, summary_spec
+from genlab.seeds import generator_of, sub_seed
 from genlab.training.objectives import Likelihood
 from genlab.training.training import fit
 
@@ -69,12 +70,12 @@ def fit_prior(
         return Prior(degradation, spec, None)
     chosen = degradation.advice().prior if density is None else density
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(sub_seed(seed, "prior weights"))
         if isinstance(chosen, str):
             built: Density = build("density", chosen, left)
         else:
             built = chosen if isinstance(chosen, Density) else chosen(left)
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_of(seed, "prior")
     c, y = summaries(degradation, examples, most=MOST, generator=generator)
     if isinstance(built, FittedDensity):
         built.fit(c, y, generator=generator)
@@ -94,7 +95,7 @@ def fit_density(density: FittedDensity, examples: Examples, *, seed: int) -> Non
         examples: The training split, of which at most 60,000 examples chosen at random are looked at.
         seed: Seed of all that is random.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_of(seed, "density")
     x, y = examples.some(MOST, generator=generator)
     density.fit(x, y, generator=generator)
 

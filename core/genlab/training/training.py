@@ -17,6 +17,7 @@ from genlab.components.dataset import Examples
 from genlab.components.objective import Network, Objective
 from genlab.components.optimiser import MakeOptimiser, Optimiser
 from genlab.errors import RunError
+from genlab.seeds import generator_of
 from genlab.training.augment import augment
 from genlab.training.average import moving_average
 from genlab.training.checkpoint import Checkpoint, optimiser_from_tensors, optimiser_to_tensors
@@ -116,7 +117,7 @@ class Training:
         shape = tuple(examples.x.shape[1:])
         self.module = objective.module
         if type(objective).initialise is not Objective.initialise:
-            generator = torch.Generator().manual_seed(seed)
+            generator = generator_of(seed, "first weights")
             x = examples.some(_FIRST, generator=generator)[0].cpu()
             objective.initialise(x, generator=generator)
         if len(shape) == 3:
@@ -131,8 +132,8 @@ class Training:
         self.rates = [float(group["lr"]) for group in self.optimiser.param_groups]
         self.average = moving_average(self.module, settings.ema)
         self.network = _network(self.module, self.device, self._mixed(shape))
-        self.generator = torch.Generator(self.device).manual_seed(seed)
-        self.global_state = torch.Generator().manual_seed(seed).get_state()
+        self.generator = generator_of(seed, "objective", device=self.device)
+        self.global_state = generator_of(seed, "modules").get_state()
         self.order = Order(len(examples), settings.batch, seed)
         self.budget = settings.budget.counted(len(examples), settings.batch)
         self.step, self.elapsed, self.skipped = 0, 0.0, 0

@@ -10,8 +10,8 @@ from genlab import Split, unknown
 
 __all__ = ["Seed", "checked_split"]
 
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-"""A seed of 31 bits; torch's generator reads no more than 32, and the highest tells the splits apart."""
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+"""A seed of random streams, each of which has a seed of its own (:func:`genlab.sub_seed`)."""
 
 
 def checked_split(split: Split) -> Split:

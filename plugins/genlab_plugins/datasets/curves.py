@@ -20,16 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genlab import DataSpec, Examples, PointSet, RequestError, Split
+from genlab import DataSpec, Examples, PointSet, RequestError, Split, sub_seed
 from genlab_plugins.datasets.checks import checked_split
 
 __all__ = ["BlurredCurves", "Curve", "KnownPoints", "gauss_legendre", "gaussian_nodes"]
 
 Curve = Callable[[Tensor], Tensor]
 """Takes curve parameters ``(N,)`` and returns points ``(N, 2)``."""
-
-_TEST_STREAM = 2**31
-"""Added to the seed of the test split."""
 
 _CHUNK = 2**20
 """Numbers that a table of points against nodes holds at once."""
@@ -64,11 +61,11 @@ class KnownPoints(PointSet):
         self.spec = spec
         self.mean, self.std, self.shares = mean, std, shares
         self.sizes: dict[Split, int] = {"train": train, "test": test}
-        self.seeds: dict[Split, int] = {"train": seed, "test": seed + _TEST_STREAM}
+        self.seed = seed
 
     def load(self, split: Split, root: Path | None = None) -> Examples:
         """Draw a split from its own random stream; nothing is read from ``root``."""
-        generator = torch.Generator().manual_seed(self.seeds[checked_split(split)])
+        generator = torch.Generator().manual_seed(sub_seed(self.seed, checked_split(split)))
         return self.draw(self.sizes[split], generator=generator)
 
     def draw(self, n: int, *, generator: torch.Generator) -> Examples:

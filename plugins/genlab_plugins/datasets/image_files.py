@@ -14,7 +14,7 @@ import torch
 from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
-from genlab import Examples, LazyImages, RequestError
+from genlab import Examples, LazyImages, RequestError, sub_seed
 from genlab_plugins.datasets.image_labels import labelled
 from genlab_plugins.datasets.image_listing import Listing
 
@@ -81,7 +81,7 @@ class ImageFiles:
 
     def shuffled(self, seed: int = 0) -> ImageFiles:
         """Return all files in an order that does not follow the classes, the same for a seed."""
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(sub_seed(seed, "order"))
         return self.chosen(torch.randperm(len(self.names), generator=generator).tolist())
 
     def examples(

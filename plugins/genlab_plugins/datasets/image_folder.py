@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 from sklearn.model_selection import train_test_split
 
-from genlab import Dataset, DataSpec, Examples, RequestError, Split
+from genlab import Dataset, DataSpec, Examples, RequestError, Split, sub_seed
 from genlab_plugins.datasets.checks import Seed, checked_split
 from genlab_plugins.datasets.image_files import ImageFiles
 from genlab_plugins.datasets.image_listing import listed_splits
@@ -87,7 +87,7 @@ class ImageFolder(Dataset):
         counts = [files.labels.count(k) for k in set(files.labels)]
         balanced = bool(counts) and min(counts) > 1 and len(counts) <= min(test, count - test)
         train, held_out = train_test_split(
-            range(count), test_size=test, random_state=self.seed,
+            range(count), test_size=test, random_state=sub_seed(self.seed, "split"),
             stratify=files.labels if balanced else None,
         )  # fmt: skip
         return {"train": files.chosen(train), "test": files.chosen(held_out)}

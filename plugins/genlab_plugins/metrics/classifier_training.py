@@ -19,7 +19,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from genlab import AdamW, DataSpec, Examples, LazyImages, Network, Objective, RequestError, fit
+from genlab import (
+    AdamW,
+    DataSpec,
+    Examples,
+    LazyImages,
+    Network,
+    Objective,
+    RequestError,
+    fit,
+    sub_seed,
+)
 from genlab_plugins.metrics.classifier import Classifier, ClassifierRecord, fingerprint
 from genlab_plugins.metrics.classifier_network import ClassifierNetwork
 
@@ -140,7 +150,7 @@ def _learn(
 ) -> tuple[ClassifierNetwork, int, float]:
     """Return a trained network on the CPU, and the steps and seconds of its training."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(sub_seed(seed, "weights"))
         network = ClassifierNetwork(spec.shape[0], spec.classes)
     fitted = fit(
         Classification(network), examples, optimiser=AdamW(lr=4e-3, weight_decay=0.05), seed=seed,
@@ -197,7 +207,9 @@ def _split(
 ) -> tuple[Examples, Examples]:
     """Return the examples with a label, and apart from them a tenth that is held out, or none."""
     known = (_labels(examples, spec) >= 0).nonzero().flatten()
-    order = torch.randperm(len(known), generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(
+        len(known), generator=torch.Generator().manual_seed(sub_seed(seed, "split"))
+    )
     held = min(len(known) // 10, _HELD_OUT) if hold_out else 0
     apart, rest = known[order].tensor_split([held])
     return _chosen(examples, rest), _chosen(examples, apart)

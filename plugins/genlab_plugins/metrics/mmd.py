@@ -9,7 +9,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from genlab import DataSpec, Examples, Metric, MetricTags, bootstrap_interval
+from genlab import DataSpec, Examples, Metric, MetricTags, bootstrap_interval, sub_seed
 from genlab_plugins.metrics.discrepancy import resampled_mmd2, unbiased_mmd2
 
 __all__ = ["MMD", "gaussians"]
@@ -38,7 +38,7 @@ class MMD(Metric):
         self, train: Examples, spec: DataSpec, *, seed: int
     ) -> Callable[[Tensor, Tensor], Tensor]:
         """Return the kernel, its width set to the median distance."""
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(sub_seed(seed, "pairs"))
         chosen = torch.randperm(len(train), generator=generator)[:_PAIRS]
         x = train.take(chosen.to(train.device))[0].cpu().double()
         return partial(gaussians, h=float(torch.pdist(x).median()))

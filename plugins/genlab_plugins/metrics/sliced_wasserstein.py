@@ -7,7 +7,7 @@ import warnings
 from pydantic import PositiveInt
 from torch import Tensor
 
-from genlab import DataSpec, Examples, Metric, MetricTags
+from genlab import DataSpec, Examples, Metric, MetricTags, sub_seed
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # some of POT's docstrings have escapes that Python warns about
@@ -35,7 +35,7 @@ class SlicedWasserstein(Metric):
 
     def fit(self, train: Examples, spec: DataSpec, *, seed: int) -> int:
         """Return the seed of the directions, which are the same for every measurement."""
-        return seed
+        return sub_seed(seed, "directions")
 
     def score(self, fitted: int, x: Tensor, real: Tensor) -> dict[str, float]:
         """Return the distance, in units of the data."""

@@ -19,6 +19,7 @@ from genlab.report.figures.images import opaque, tile_pixels, to_uint8
 from genlab.report.figures.needs import Columns, not_of_kind
 from genlab.report.figures.panels import PAD, enlargement, mosaic_figure
 from genlab.report.figures.style import DPI, SMALL, lean, style, text_width
+from genlab.seeds import sub_seed
 
 __all__ = ["BestAndWorst", "Ranked", "ranked"]
 
@@ -64,7 +65,7 @@ def _scores(run: Results, x: Tensor) -> dict[tuple[str, str], Tensor]:
     """Return what the first metric that scores each sample makes of them, by the titles of both ends."""
     for name, metric in run.built_metrics.items():
         if isinstance(metric, ScoresEach):
-            fitted = metric.fit(run.data.train, run.spec, seed=run.seed)
+            fitted = metric.fit(run.data.train, run.spec, seed=sub_seed(run.seed, "metric"))
             return {(f"best by {name}", f"worst by {name}"): metric.score_each(fitted, x)}
     return {}
 

@@ -17,6 +17,7 @@ from genlab.report.figure import Figure, Results
 from genlab.report.figures.needs import Rows, Time, diffusion_of, no_diffusion, shown
 from genlab.report.figures.strips import state_strip
 from genlab.report.figures.style import style
+from genlab.seeds import generator_of
 
 __all__ = ["Forward", "degraded", "forward"]
 
@@ -60,7 +61,7 @@ def degraded(
         times: The times.
         seed: Seed of what is drawn.
     """
-    z = degradation.draw(x_0, generator=torch.Generator().manual_seed(seed))
+    z = degradation.draw(x_0, generator=generator_of(seed, "degrading"))
     return [degradation.degrade(x_0, torch.full((len(x_0),), t), z) for t in times]
 
 
