@@ -18,6 +18,7 @@ from .components import DegradationTags as DegradationTags
 from .components import Density as Density
 from .components import DensityTags as DensityTags
 from .components import DiagonalDegradation as DiagonalDegradation
+from .components import DiffusersBackbone as DiffusersBackbone
 from .components import Engine as Engine
 from .components import Examples as Examples
 from .components import FittedDensity as FittedDensity
@@ -44,6 +45,7 @@ from .components import Split as Split
 from .components import Tracker as Tracker
 from .components import dequantise as dequantise
 from .components import explain as explain
+from .components import extra as extra
 from .components import hookimpl as hookimpl
 from .components import right_expand as right_expand
 from .components import time_at as time_at

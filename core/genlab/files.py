@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["cache_folder", "draft", "write_bytes", "write_text"]
+__all__ = ["cache_folder", "draft", "draft_folder", "write_bytes", "write_text"]
 
 
 @contextmanager
@@ -27,6 +27,23 @@ def draft(path: Path) -> Iterator[Path]:
         os.replace(name, path)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+@contextmanager
+def draft_folder(path: Path) -> Iterator[Path]:
+    """Give an empty folder to write to; it takes the place of ``path`` when the block ends without an error.
+
+    Args:
+        path: Where the folder belongs. One that is there is deleted then.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as name:
+        made, old = Path(name) / "made", Path(name) / "old"
+        made.mkdir()
+        yield made
+        if path.exists():
+            os.replace(path, old)
+        os.replace(made, path)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

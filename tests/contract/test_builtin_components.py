@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,6 +30,10 @@ FOLDERS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "cifar10": "cifar1
 """Where the data sets that live in files are looked for under GENLAB_DATA."""
 
 
+EXTRAS = {"diffusers-unet": "diffusers", "timm": "timm", "zuko": "zuko"}
+"""Packages that components need and genlab does not."""
+
+
 def cases() -> list[Any]:
     """Return one parameter per check of every component of every role."""
     found: list[Any] = []
@@ -40,7 +45,10 @@ def cases() -> list[Any]:
                 skip = pytest.mark.skip(reason=str(error))
                 found.append(pytest.param(None, id=f"{role}-{name}", marks=skip))
                 continue
-            if role == "dataset":
+            if name in EXTRAS and importlib.util.find_spec(EXTRAS[name]) is None:
+                skip = pytest.mark.skip(reason=f"it needs the package {EXTRAS[name]}")
+                found.append(pytest.param(None, id=f"{role}-{name}", marks=skip))
+            elif role == "dataset":
                 found += of_dataset(name, component)
             else:
                 subject = component if role in BUILT_LATER else component()

@@ -18,6 +18,7 @@ from genlab.cli import (
     compare,
     doctor,
     evaluate,
+    export,
     figures,
     interpolate,
     listing,
@@ -120,6 +121,7 @@ app.command("sweep")(sweep.sweep)
 app.command("reproduce")(reproduce.reproduce)
 app.command("compare")(compare.compare)
 app.command("figures")(figures.figures)
+app.command("export")(export.export)
 app.command("list")(listing.listing)
 app.command("show")(show.show)
 app.command("check")(check.check)

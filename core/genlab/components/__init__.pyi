@@ -1,5 +1,6 @@
 from .backbone import Backbone as Backbone
 from .backbone import BackboneTags as BackboneTags
+from .backbone import DiffusersBackbone as DiffusersBackbone
 from .backbone import as_backbone as as_backbone
 from .component import Component as Component
 from .data import ArrayDataset as ArrayDataset
@@ -34,6 +35,7 @@ from .engine import Engine as Engine
 from .engine import Job as Job
 from .engine import Outcome as Outcome
 from .metric import HasIntervals as HasIntervals
+from .extras import extra as extra
 from .metric import HasModes as HasModes
 from .metric import Metric as Metric
 from .metric import MetricTags as MetricTags

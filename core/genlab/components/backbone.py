@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import inspect
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -13,7 +13,7 @@ from genlab.components.dataset import KINDS, DataSpec, Kind
 from genlab.components.module import ModuleComponent
 from genlab.errors import RequestError
 
-__all__ = ["Backbone", "BackboneTags", "as_backbone"]
+__all__ = ["Backbone", "BackboneTags", "DiffusersBackbone", "as_backbone"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,24 @@ class Backbone(ModuleComponent):
             t: Times ``(B,)`` in [0, 1].
             y: Labels ``(B,)``, -1 for "no label", or None. Only a backbone that was built with
                 classes looks at them.
+        """
+
+
+class DiffusersBackbone(Backbone):
+    """A backbone around a model of diffusers, whose runs can be handed over to it (abstract)."""
+
+    @abc.abstractmethod
+    def pipeline_model(self, label: int | None) -> Any:
+        """Return a model of diffusers of its own, without classes, for pipelines of 1000 timesteps.
+
+        Args:
+            label: The class that the model is to follow; None: "no label", as -1 is.
+
+        Returns:
+            What maps ``(x, k)`` to what this backbone makes of ``x`` at the time ``(k + 1) / 1000``.
+
+        Raises:
+            RequestError: It would not be the same.
         """
 
 

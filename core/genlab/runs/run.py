@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -16,6 +17,7 @@ from genlab.evaluation.restoration import restore_by
 from genlab.report.cards import run_card
 from genlab.report.figure import Figure
 from genlab.report.gallery import draw, fitting, usual_figures
+from genlab.runs.export import export
 from genlab.runs.measuring import measure
 from genlab.runs.opened import OpenedRun
 
@@ -170,6 +172,27 @@ class Run(OpenedRun):
             self.model, self.data, self.folder, metrics, n=n, steps=steps, sampler=sampler, seed=seed,
             checkpoint=self.checkpoint,
         )  # fmt: skip
+
+    def export(
+        self, path: str | Path, *, label: Label | None = None, overwrite: bool = False
+    ) -> Path:
+        """Write the averaged network for other programs; what it is stands in a JSON file beside it.
+
+        Args:
+            path: ``.pt2`` for a program of ``torch.export``; ``.onnx`` (extra ``onnx``); ``.safetensors`` for
+                the weights; or a folder that ``diffusers.DDIMPipeline`` opens (extra ``diffusers``), for
+                Gaussian noise and the backbone ``diffusers-unet``.
+            label: The class that a pipeline of diffusers draws; None: none in particular.
+            overwrite: Whether something that was exported there before may be replaced.
+
+        Returns:
+            The path.
+
+        Raises:
+            RequestError: Something is there, a package is missing, or the run cannot be written so.
+            RunError: What would be written gives other outputs than the network.
+        """
+        return export(self, path, label=label, overwrite=overwrite)
 
     def figure(self, figure: str | Figure, **options: Any) -> Drawing:
         """Draw a figure of the run, by name with its options, or as an object.

@@ -43,7 +43,7 @@ class Perceptron(Conditioner):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, inputs)`` to ``(B, outputs)``."""
         if not self.inputs:
-            x = x.new_ones(len(x), 1)
+            x = x.new_ones(x.shape[0], 1)
         h = self.first(x).relu_()
         for layer in self.hidden:
             h = layer(h).relu_()

@@ -47,12 +47,12 @@ class TransformedFlow(Flow):
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return z ``(B, *shape)`` and ``ladj`` ``(B,)``."""
         z, ladj = self.transform(x)
-        return z, ladj.expand(len(x))
+        return z, ladj.expand(x.shape[0])
 
     def decode(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return x ``(B, *shape)`` and ``ladj`` ``(B,)``."""
         x, ladj = self.transform.inverse(z)
-        return x, ladj.expand(len(z))
+        return x, ladj.expand(z.shape[0])
 
     def joint_log_prob(self, x: Tensor) -> Tensor:
         """Return joint log densities ``(B, K)`` in nats, with one pass through the transform."""
