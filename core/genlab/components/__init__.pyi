@@ -34,8 +34,8 @@ from .density import Flow as Flow
 from .engine import Engine as Engine
 from .engine import Job as Job
 from .engine import Outcome as Outcome
-from .metric import HasIntervals as HasIntervals
 from .extras import extra as extra
+from .metric import HasIntervals as HasIntervals
 from .metric import HasModes as HasModes
 from .metric import Metric as Metric
 from .metric import MetricTags as MetricTags
