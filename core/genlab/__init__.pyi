@@ -83,6 +83,7 @@ from .training import Likelihood as Likelihood
 from .training import Muon as Muon
 from .training import Training as Training
 from .training import fit as fit
+from .training import fit_density as fit_density
 from .training import fit_prior as fit_prior
 
 __version__: str

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -44,7 +46,21 @@ def test_levels_are_of_what_is_bounded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "number"), [(0, 0), (1, 1), (2, 2), ("1", 0), ("2", 1), ("3", 2), ("0", 0)]
+    ("label", "number"),
+    [
+        (0, 0),
+        (1, 1),
+        (2, 2),
+        ("1", 0),
+        ("2", 1),
+        ("3", 2),
+        ("0", 0),
+        ("name:1", 0),
+        ("index:1", 1),
+        ("index:0", 0),
+        (np.int64(1), 1),
+        (torch.tensor(2), 2),
+    ],
 )
 def test_an_int_is_a_number_and_a_string_may_be_a_name(label: int | str, number: int) -> None:
     """Of classes that are called "1", "2" and "3"."""
@@ -52,10 +68,47 @@ def test_an_int_is_a_number_and_a_string_may_be_a_name(label: int | str, number:
     assert DataSpec((2,), "vector", 3).class_of(number) == number
 
 
-@pytest.mark.parametrize("label", [3, -1, True, "4", "-1", "one", ""])
+@pytest.mark.parametrize(
+    "label", [3, -1, "4", "-1", "one", "", "name:0", "index:3", "index:", ":1"]
+)
 def test_a_class_that_does_not_exist_is_refused(label: int | str) -> None:
     with pytest.raises(RequestError, match=r"unknown class .*There are: 1, 2, 3"):
         DataSpec((2,), "vector", 3, NAMES).class_of(label)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [True, 1.0, float("nan"), None, (1,), torch.tensor(1.0), torch.tensor(True)],
+)
+def test_neither_a_number_nor_a_name(label: Any) -> None:
+    with pytest.raises(RequestError, match=r"label .*: a class is given by its number \(an int\)"):
+        DataSpec((2,), "vector", 3, NAMES).class_of(label)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["0", "1", "2", "3", "10", "a", "name:1", "index:0", "٣"]),
+        min_size=1,
+        unique=True,
+    )
+)
+def test_a_word_is_one_class_or_refused(names: list[str]) -> None:
+    """Whatever classes are called, each can be told by name: and index:, and no word means two."""
+    spec = DataSpec((2,), "vector", len(names), tuple(names))
+    for number, name in enumerate(names):
+        assert spec.class_of(number) == spec.class_told(f"index:{number}") == number
+        assert spec.class_of(name) == spec.class_told(f"name:{name}") == number
+        if name in ("name:1", "index:0"):
+            continue
+        other = int(name) if name.isascii() and name.isdecimal() else number
+        if other != number and other < len(names):
+            with pytest.raises(RequestError, match=f"write name:{name} or index:{name}"):
+                spec.class_told(name)
+        else:
+            assert spec.class_told(name) == number
+    for number in range(len(names)):
+        if str(number) not in names:
+            assert spec.class_told(str(number)) == number
 
 
 def test_classes_without_names_are_listed_by_number() -> None:

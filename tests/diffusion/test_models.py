@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from genlab import (
     Restorer,
     build,
 )
-from genlab.diffusion import require_shape
+from genlab.diffusion.checks import checked_data
 from genlab.testing import CosineNoise, Fade
 from genlab.testing.tiny import AffineFlow, StepDown
 
@@ -69,6 +70,8 @@ def test_labels_by_number_and_name() -> None:
     for label, want in (
         (1, [1, 1, 1]), ("1", [0, 0, 0]), ([0, 1, 2], [0, 1, 2]), (["3", 0, "1"], [2, 0, 0]),
         (torch.tensor([2, 0, 1]), [2, 0, 1]), ((2, 2, 0), [2, 2, 0]),
+        (np.int64(1), [1, 1, 1]), (np.array([1, 0, 2]), [1, 0, 2]), (torch.tensor(1), [1, 1, 1]),
+        ([np.int64(1), "1", torch.tensor(2)], [1, 0, 2]), ("index:1", [1, 1, 1]), ("name:1", [0, 0, 0]),
     ):  # fmt: skip
         found = made.labels(3, label)
         assert found is not None
@@ -342,7 +345,7 @@ def test_a_flow_has_a_latent_space_and_another_density_has_none() -> None:
 
 
 def test_data_of_another_shape_is_refused() -> None:
-    for refused in (density(VECTOR).log_prob, lambda x: require_shape(x, VECTOR)):
+    for refused in (density(VECTOR).log_prob, lambda x: checked_data(x, VECTOR)):
         with pytest.raises(
             RequestError, match=r"the data has the shape \(3,\), the model's \(2,\)"
         ):

@@ -183,7 +183,8 @@ def test_the_prior_knows_the_classes(blur_run: genlab.Run, digits: genlab.Data) 
 def test_wrong_labels_are_refused(blur_run: genlab.Run, digits_run: genlab.Run) -> None:
     for label, wanted in (
         ("ten", r"unknown class 'ten'.*0, 1, 2"), (10, "unknown class '10'"),
-        (True, "unknown class 'True'"), ([1, 2, 3], "3 labels for 2 samples"),
+        (True, "label True: a class is given by its number"),
+        (1.0, "label 1.0: a class is given"), ([1, 2, 3], "3 labels for 2 samples"),
     ):  # fmt: skip
         with pytest.raises(RequestError, match=wanted):
             blur_run.sample(2, label=label)  # type: ignore[arg-type]

@@ -42,6 +42,11 @@ def figures(
     if options and name is None:
         raise RequestError("--set is for one figure: give its name too")
     opened = api.open_run(run, device=device, data=data)
+    labels = options.get("labels")
+    if isinstance(labels, list) and opened.spec.classes:
+        options["labels"] = [
+            opened.spec.class_told(label) if isinstance(label, str) else label for label in labels
+        ]
     for each in [name] if name else opened.figures():
         figure = opened.figure(each, **options)
         files = [out] if out else [opened.folder.figure_file(each, s) for s in (".png", ".svg")]

@@ -18,7 +18,8 @@ def sample(
     steps: Annotated[int | None, typer.Option(help="Steps of a trajectory.")] = None,
     sampler: Annotated[str | None, typer.Option(help="How to walk back.")] = None,
     label: Annotated[
-        str | None, typer.Option(help="A class by name or number, for runs that know classes.")
+        str | None,
+        typer.Option(help="A class by name or number, or by name:NAME or index:NUMBER."),
     ] = None,
     guidance: Annotated[
         float | None,
@@ -40,13 +41,14 @@ def sample(
     if out is not None:
         check_output(out)
     opened = api.open_run(run, device=device, checkpoint=checkpoint)
+    chosen = opened.spec.class_told(label) if label and opened.model.conditional else label
     of_class = "" if label is None else f"-{file_name(label)}"
     file = out or opened.path / "samples" / f"sample{of_class}-{n}-seed-{seed}.png"
-    options: dict[str, Any] = {"sampler": sampler, "steps": steps, "label": label,
+    options: dict[str, Any] = {"sampler": sampler, "steps": steps, "label": chosen,
                                "guidance": guidance, "seed": seed}  # fmt: skip
     if file.suffix == ".gif":
         write_animation(file, opened.trajectory(n, **options), opened.spec)
     else:
-        x, y = opened.sample(n, **options), opened.model.labels(n, label, seed=seed)
+        x, y = opened.sample(n, **options), opened.model.labels(n, chosen, seed=seed)
         write_samples(file, x, y, opened.spec)
     typer.echo(f"{n} samples: {file}")

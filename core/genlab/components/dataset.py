@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import abc
 import html
+import operator
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -94,21 +95,71 @@ class DataSpec:
         return 2 / (self.levels - 1) if self.bounded and self.levels > 1 else None
 
     def class_of(self, label: int | str) -> int:
-        """Return the number of a class that is given by its number (an int) or its name (a string).
+        """Return the number of a class.
+
+        Args:
+            label: An int is a number. A string is a name, or, where no class has that name, a decimal number,
+                ``index:`` with a number, or ``name:`` with a name.
 
         Raises:
-            RequestError: There is no such class.
+            RequestError: There is no such class, or the label is neither an int nor a string.
         """
-        if isinstance(label, str) and label in self.names:
+        number = self._class_called(label) if isinstance(label, str) else _whole(label)
+        if number is None or not 0 <= number < self.classes:
+            raise unknown("class", str(label), self.names or map(str, range(self.classes)))
+        return number
+
+    def class_told(self, word: str) -> int:
+        """Return the number of a class that a command line names, where all words are strings.
+
+        Args:
+            word: A name or a number; ``name:`` or ``index:`` in front says which.
+
+        Raises:
+            RequestError: There is no such class, or the word is the name of one and the number of another.
+        """
+        how, _, rest = word.partition(":")
+        if how == "index" and _decimal(rest) is not None:
+            return self.class_of(int(rest))
+        if how == "name" and rest in self.names:
+            return self.names.index(rest)
+        found, number = self.class_of(word), _decimal(word)
+        if word in self.names and number is not None and number != found and number < self.classes:
+            raise RequestError(
+                f"label {word!r}: a class is called {word}, and is not the one with the number {word}, "
+                f"which is called {self.names[number]}: write name:{word} or index:{word}"
+            )
+        return found
+
+    def _class_called(self, label: str) -> int | None:
+        """Return the number that a string stands for, or None."""
+        if label in self.names:
             return self.names.index(label)
-        text = str(label)
-        if text.isdecimal() and int(text) < self.classes:
-            return int(text)
-        raise unknown("class", text, self.names or map(str, range(self.classes)))
+        how, _, rest = label.partition(":")
+        if how == "name" and rest in self.names:
+            return self.names.index(rest)
+        return _decimal(rest if how == "index" and rest else label)
 
     def unlabelled(self) -> DataSpec:
         """Return the same data without classes."""
         return replace(self, classes=0, names=())
+
+
+def _whole(label: Any) -> int:
+    """Return a class number that was given as an int of Python, NumPy or PyTorch."""
+    try:
+        if not isinstance(label, bool) and getattr(label, "dtype", None) != torch.bool:
+            return operator.index(label)
+    except TypeError:
+        pass
+    raise RequestError(
+        f"label {label!r}: a class is given by its number (an int) or its name (a string)"
+    )
+
+
+def _decimal(word: str) -> int | None:
+    """Return a decimal number that a word is, or None."""
+    return int(word) if word.isascii() and word.isdecimal() else None
 
 
 def dequantise(x: Tensor, spec: DataSpec, *, generator: torch.Generator) -> Tensor:

@@ -100,7 +100,8 @@ class FittedDensity(Density):
         """Set the parameters from data.
 
         Args:
-            x: Data ``(N, *shape)``.
+            x: Data ``(N, *shape)`` as it is scored: images are dequantised (:func:`genlab.dequantise`), as
+                :func:`genlab.fit_density` does.
             y: Labels ``(N,)`` or None.
             generator: Source of randomness, on the CPU.
         """

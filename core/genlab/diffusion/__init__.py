@@ -1,12 +1,13 @@
 """Diffusion: restorers, trajectories, priors, and whole models."""
 
 from genlab.diffusion.bound import variational_bound
+from genlab.diffusion.checks import check_time, checked_count, checked_data
 from genlab.diffusion.interpolation import interpolate, latent_mean
-from genlab.diffusion.model import DensityModel, DiffusionModel, Label, Model, require_shape
+from genlab.diffusion.model import DensityModel, DiffusionModel, Label, Model
 from genlab.diffusion.paths import Path, between
 from genlab.diffusion.posterior import consistent
 from genlab.diffusion.prior import Prior, summaries, summary_spec
-from genlab.diffusion.restoration import check_time, restore, restore_by_posterior
+from genlab.diffusion.restoration import restore, restore_by_posterior
 from genlab.diffusion.restorer import Restorer, jittered
 from genlab.diffusion.trajectory import Step, end_of, refuse_sampler, trajectory
 
@@ -21,13 +22,14 @@ __all__ = [
     "Step",
     "between",
     "check_time",
+    "checked_count",
+    "checked_data",
     "consistent",
     "end_of",
     "interpolate",
     "jittered",
     "latent_mean",
     "refuse_sampler",
-    "require_shape",
     "restore",
     "restore_by_posterior",
     "summaries",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from genlab.components.dataset import DataSpec
 from genlab.components.degradation import AdditiveDegradation
 from genlab.components.sampler import Sampler
-from genlab.diffusion.model import DensityModel, DiffusionModel, Model, require_shape
-from genlab.diffusion.paths import Path, between
-from genlab.diffusion.restoration import check_time
+from genlab.diffusion.checks import check_time, checked_count, checked_data
+from genlab.diffusion.model import DensityModel, DiffusionModel, Model
+from genlab.diffusion.paths import Path, between, check_path
 from genlab.diffusion.trajectory import end_of
 from genlab.errors import RequestError
 from genlab.seeds import generator_of
@@ -55,14 +56,15 @@ def interpolate(
     Raises:
         RequestError: A wrong time, shape or path, or a density without a latent space.
     """
-    one = a.ndim == len(model.spec.shape)
-    if one:
-        a, b = a[None], b[None]
-    _check_pair(a, b, model.spec)
+    a, b, one = _pair(a, b, model.spec)
+    points = checked_count("points", points, "a path has at least one")
+    if path is not None:
+        check_path(path)
     if isinstance(model, DensityModel):
         x = _mixed_latents(model, a, b, points, path or "slerp")
     elif isinstance(model, DiffusionModel):
         check_time(t)
+        steps = model.steps_of(steps, sampler)
         x = _mixed_states(
             model, a, b, points, path or "linear", t=t, steps=steps, sampler=sampler, seed=seed
         )
@@ -123,15 +125,20 @@ def latent_mean(model: DensityModel, x: Tensor) -> Tensor:
     Raises:
         RequestError: The density has no latent space.
     """
-    require_shape(x, model.spec)
+    x = checked_data(x, model.spec)
     flow = model.flow
     latents = [flow.encode(part.to(model.device))[0].sum(0) for part in x.split(500)]
     mean = flow.decode(torch.stack(latents).sum(0, keepdim=True) / len(x))[0][0].cpu()
     return model.in_range(mean)
 
 
-def _check_pair(a: Tensor, b: Tensor, spec: DataSpec) -> None:
-    for x in (a, b):
-        require_shape(x, spec)
+def _pair(a: Tensor, b: Tensor, spec: DataSpec) -> tuple[Tensor, Tensor, bool]:
+    """Return both ends ``(B, *shape)``, and whether each was a single example."""
+    single = [tuple(np.shape(x)) == spec.shape for x in (a, b)]
+    a, b = (
+        checked_data(x[None] if one else x, spec, name)
+        for x, one, name in zip((a, b), single, "ab", strict=True)
+    )
     if len(a) != len(b):
         raise RequestError(f"there are {len(a)} examples to begin with and {len(b)} to end with")
+    return a, b, all(single)

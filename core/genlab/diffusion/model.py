@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import abc
-import math
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from genlab.components.dataset import DataSpec
 from genlab.components.density import Density, FittedDensity, Flow
 from genlab.components.sampler import Sampler
+from genlab.diffusion.checks import (
+    checked_count,
+    checked_data,
+    checked_guidance,
+    checked_sampler,
+)
 from genlab.diffusion.guidance import Guided
 from genlab.diffusion.prior import Prior
 from genlab.diffusion.restorer import Restorer
@@ -19,12 +25,12 @@ from genlab.diffusion.trajectory import Conditioned, Step, end_of, trajectory
 from genlab.errors import RequestError
 from genlab.seeds import generator_of, sub_seed
 
-__all__ = ["Advance", "DensityModel", "DiffusionModel", "Label", "Model", "require_shape"]
+__all__ = ["Advance", "DensityModel", "DiffusionModel", "Label", "Model"]
 
 Advance = Callable[[int], None]
 """Is called with what is done so far."""
 
-Label = int | str | Sequence[int | str] | Tensor
+Label = int | str | Sequence[int | str] | Tensor | np.ndarray
 """A class by number or name, or one for each sample."""
 
 
@@ -96,8 +102,7 @@ class Model(abc.ABC):
         Raises:
             RequestError: There is no such class, or the model knows none.
         """
-        if n < 1:
-            raise RequestError(f"n = {n}: at least one sample is needed")
+        n = checked_count("n", n, "at least one sample is needed")
         if not self.conditional:
             if label is not None:
                 raise RequestError(f"label {label!r}: {WITHOUT_CLASSES}")
@@ -105,12 +110,22 @@ class Model(abc.ABC):
         if label is None:
             generator = generator_of(seed, "labels")
             return torch.randint(self.spec.classes, (n,), generator=generator)
-        if isinstance(label, int | str):
-            return torch.full((n,), self.spec.class_of(label))
-        each = label.tolist() if isinstance(label, Tensor) else list(label)
+        each = label.tolist() if isinstance(label, Tensor | np.ndarray) else label
+        if not isinstance(each, Sequence) or isinstance(each, str):
+            return torch.full((n,), self.spec.class_of(each))
         if len(each) != n:
             raise RequestError(f"there are {len(each)} labels for {n} samples")
         return torch.tensor([self.spec.class_of(one) for one in each])
+
+    def batch_of(self, batch: int | None) -> int:
+        """Return how many samples are drawn at once: as many as asked for, or the model's own number.
+
+        Raises:
+            RequestError: It is less than one.
+        """
+        return (
+            self.batch if batch is None else checked_count("batch", batch, "one at least is drawn")
+        )
 
     def in_range(self, x: Tensor) -> Tensor:
         """Return data in the range that it can have: a trajectory may end a little outside."""
@@ -163,8 +178,8 @@ class DiffusionModel(Model):
         device = torch.device(device)
         super().__init__(spec, device=device, conditional=conditional, batch=batch)
         self.restorer, self.prior, self.sampler = restorer, prior, sampler
-        self.steps = steps or sampler.usual_steps
-        self.guidance = guidance
+        self.steps = self.steps_of(sampler.usual_steps if steps is None else steps, None)
+        self.guidance = checked_guidance(guidance)
 
     @property
     def averaged(self) -> bool:
@@ -178,7 +193,8 @@ class DiffusionModel(Model):
             y: Labels ``(B,)`` that the estimates follow, or None.
             guidance: Scale of guidance; None: the model's own.
         """
-        guided = Guided(self.restorer, self.guidance if guidance is None else guidance)
+        scale = self.guidance if guidance is None else checked_guidance(guidance)
+        guided = Guided(self.restorer, scale)
         limit = 1.0 if self.spec.bounded else None
         return Conditioned(guided, self.restorer.degradation, y, limit)
 
@@ -193,7 +209,7 @@ class DiffusionModel(Model):
         guidance: float | None = None,
     ) -> Iterator[Step]:
         """Walk ``n`` samples back from the prior and hand out every state; see :meth:`sample`."""
-        y = self.labels(n, label, seed=seed)
+        y = self._asked(n, label, guidance, seed)
         generator = generator_of(seed, "samples", device=self.device)
         y = None if y is None else y.to(self.device)
         x_1, z = self.prior.sample(n, y, generator=generator)
@@ -230,11 +246,21 @@ class DiffusionModel(Model):
         Raises:
             RequestError: It has no step.
         """
+        other = checked_sampler(sampler)
         if steps is None:
-            return self.steps if sampler is None else sampler.usual_steps
-        if steps < 1:
-            raise RequestError(f"steps = {steps}: a trajectory has at least one step")
-        return steps
+            return self.steps if other is None else other.usual_steps
+        return checked_count("steps", steps, "a trajectory has at least one step")
+
+    def _asked(
+        self, n: int, label: Label | None, guidance: float | None, seed: int
+    ) -> Tensor | None:
+        """Return the labels of samples that are asked for; what is asked for is checked."""
+        y = self.labels(n, label, seed=seed)
+        if guidance is not None:
+            if y is None:
+                raise RequestError(f"guidance: {WITHOUT_CLASSES}")
+            checked_guidance(guidance)
+        return y
 
     def sample(
         self,
@@ -249,14 +275,9 @@ class DiffusionModel(Model):
         advance: Advance | None = None,
     ) -> Tensor:
         """Draw samples; see :meth:`Model.sample`."""
-        y = self.labels(n, label, seed=seed)
-        if guidance is not None:
-            if y is None:
-                raise RequestError(f"guidance: {WITHOUT_CLASSES}")
-            if not (math.isfinite(guidance) and guidance >= 0):
-                raise RequestError(f"guidance = {guidance}: it is a finite number of at least 0")
+        y = self._asked(n, label, guidance, seed)
         parts = []
-        size = batch or self.batch
+        size = self.batch_of(batch)
         for part, start in enumerate(range(0, n, size)):
             count = min(size, n - start)
             of_part = None if y is None else y[start : start + count]
@@ -332,7 +353,7 @@ class DensityModel(Model):
         y = self.labels(n, label, seed=seed)
         generator = generator_of(seed, "samples", device=self.device)
         parts = []
-        size = batch or self.batch
+        size = self.batch_of(batch)
         for start in range(0, n, size):
             count = min(size, n - start)
             labels = None if y is None else y[start : start + count].to(self.device)
@@ -369,20 +390,5 @@ class DensityModel(Model):
 
     @torch.no_grad()
     def _in_batches(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        require_shape(x, self.spec)
-        parts = x.float().split(self.batch)
+        parts = checked_data(x, self.spec).split(self.batch)
         return torch.cat([function(part.to(self.device)).cpu() for part in parts])
-
-
-def require_shape(x: Tensor, spec: DataSpec) -> None:
-    """Refuse data of another shape than a model's.
-
-    Args:
-        x: Data ``(B, *shape)``.
-        spec: What the model's data is.
-
-    Raises:
-        RequestError: The shape differs.
-    """
-    if tuple(x.shape[1:]) != spec.shape:
-        raise RequestError(f"the data has the shape {tuple(x.shape[1:])}, the model's {spec.shape}")

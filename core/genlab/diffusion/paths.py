@@ -16,9 +16,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from genlab.errors import RequestError, unknown
+from genlab.diffusion.checks import checked_count
+from genlab.errors import unknown
 
-__all__ = ["Path", "between"]
+__all__ = ["Path", "between", "check_path"]
 
 Path = Literal["linear", "slerp"]
 """How to go from one point to another."""
@@ -40,12 +41,20 @@ def between(a: Tensor, b: Tensor, points: int, path: Path = "linear") -> Tensor:
     Raises:
         RequestError: There is no such path, or no point.
     """
-    if path not in _PATHS:
-        raise unknown("path", path, _PATHS)
-    if points < 1:
-        raise RequestError(f"points = {points}: a path has at least one")
+    check_path(path)
+    points = checked_count("points", points, "a path has at least one")
     share = torch.linspace(0, 1, points, device=a.device, dtype=a.dtype)
     return _PATHS[path](a, b, share.reshape(-1, *[1] * a.ndim))
+
+
+def check_path(path: str) -> None:
+    """Check the name of a path.
+
+    Raises:
+        RequestError: There is no such path.
+    """
+    if path not in _PATHS:
+        raise unknown("path", str(path), _PATHS)
 
 
 def _linear(a: Tensor, b: Tensor, share: Tensor) -> Tensor:

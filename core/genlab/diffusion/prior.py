@@ -8,6 +8,7 @@ from torch import Tensor
 from genlab.components.dataset import DataSpec, Examples
 from genlab.components.degradation import AdditiveDegradation, Degradation
 from genlab.components.density import Density
+from genlab.diffusion.checks import checked_count
 
 __all__ = ["Prior", "summaries", "summary_spec"]
 
@@ -37,6 +38,7 @@ class Prior:
         Returns:
             x_1 ``(n, *shape)`` and the draw z of each trajectory, or None.
         """
+        n = checked_count("n", n, "at least one state is drawn")
         if self.density is None:
             c = torch.empty(n, 0, device=generator.device)
         else:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genlab.components.dataset import DataSpec
 from genlab.components.degradation import AdditiveDegradation, Degradation, LinearDegradation
 from genlab.components.sampler import Sampler
-from genlab.diffusion.model import DiffusionModel, Label, require_shape
+from genlab.diffusion.checks import check_time, checked_data, checked_draw, draws
+from genlab.diffusion.model import DiffusionModel, Label
 from genlab.diffusion.posterior import consistent
 from genlab.diffusion.restorer import jittered
 from genlab.diffusion.trajectory import end_of, trajectory
 from genlab.errors import RequestError
 from genlab.seeds import generator_of
 
-__all__ = ["check_time", "restore", "restore_by_posterior"]
+__all__ = ["restore", "restore_by_posterior"]
 
 
 def restore(
@@ -47,11 +47,13 @@ def restore(
     Raises:
         RequestError: A wrong time or shape, or a z that is missing.
     """
-    require_shape(x_t, model.spec)
+    x_t = checked_data(x_t, model.spec, "x_t")
     check_time(t)
+    steps = model.steps_of(steps, sampler)
     degradation = model.restorer.degradation
+    z = checked_draw(z, degradation, model.spec, len(x_t))
     explained = isinstance(degradation, AdditiveDegradation)
-    if z is None and sampler is not None and not explained and _draws(degradation, model.spec):
+    if z is None and sampler is not None and not explained and draws(degradation, model.spec):
         raise RequestError(
             f"{type(degradation).__name__} draws something for each example, such as a mask: give it as z"
         )
@@ -106,8 +108,9 @@ def restore_by_posterior(
         RequestError: A wrong time or shape, a z that is missing, a degradation that is not linear, or a model
             whose degradation leaves something at t = 1.
     """
-    require_shape(x_t, model.spec)
+    x_t = checked_data(x_t, model.spec, "x_t")
     check_time(t)
+    steps = model.steps_of(steps, sampler)
     if not isinstance(degradation, LinearDegradation):
         raise RequestError(
             f"{degradation!r} is no LinearDegradation: posterior sampling restores what linear ones did"
@@ -117,7 +120,8 @@ def restore_by_posterior(
             f"posterior sampling walks back from noise alone, and {model.restorer.degradation!r} leaves "
             f"something of the data: take a run of a Gaussian degradation"
         )
-    if z is None and _draws(degradation, model.spec):
+    z = checked_draw(z, degradation, model.spec, len(x_t))
+    if z is None and draws(degradation, model.spec):
         raise RequestError(
             f"{type(degradation).__name__} draws something for each example, such as a mask: give it as z"
         )
@@ -128,22 +132,7 @@ def restore_by_posterior(
     x_1, own = model.prior.sample(len(x_t), y, generator=generator)
     estimates = consistent(model.estimates(y), degradation, x_t, t, z)
     walked = trajectory(
-        estimates, sampler or model.sampler, x_1, z=own, steps=model.steps_of(steps, sampler),
+        estimates, sampler or model.sampler, x_1, z=own, steps=steps,
         generator=generator, jitter=model.restorer.jitter,
     )  # fmt: skip
     return model.in_range(end_of(walked).cpu())
-
-
-def check_time(t: float) -> None:
-    """Check a time of degraded data.
-
-    Raises:
-        RequestError: It is not in (0, 1].
-    """
-    if not 0 < t <= 1:
-        raise RequestError(f"t = {t}: a time of degraded data is in (0, 1]")
-
-
-def _draws(degradation: Degradation, spec: DataSpec) -> bool:
-    probe = torch.zeros(1, *spec.shape)
-    return degradation.draw(probe, generator=torch.Generator().manual_seed(0)) is not None

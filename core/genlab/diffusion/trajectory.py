@@ -13,6 +13,7 @@ from torch import Tensor
 from genlab.components.degradation import Degradation
 from genlab.components.registry import registry
 from genlab.components.sampler import Restores, Sampler
+from genlab.diffusion.checks import check_time, checked_count, checked_sampler
 from genlab.diffusion.restorer import jittered
 from genlab.errors import RequestError
 
@@ -73,7 +74,6 @@ class _Listening:
         return x_0
 
 
-@torch.no_grad()
 def trajectory(
     restorer: Restores,
     sampler: Sampler,
@@ -101,8 +101,8 @@ def trajectory(
         start: The time of ``x_t``; the times of the sampler are scaled to it.
         jitter: The deviation :math:`\sigma`; None: that of the restorer, if it has one.
 
-    Yields:
-        The state before every step, and at last the clean data at t = 0.
+    Returns:
+        An iterator over the states before every step, and at last the clean data at t = 0.
 
     Raises:
         RequestError: The sampler does not walk this degradation back.
@@ -121,9 +121,29 @@ def trajectory(
         [1.0, 0.75, 0.5, 0.25, 0.0]
     """
     refuse_sampler(sampler, restorer.degradation)
+    check_time(start, "a trajectory starts at a time in (0, 1]")
+    steps = (
+        sampler.usual_steps
+        if steps is None
+        else checked_count("steps", steps, "a trajectory has at least one step")
+    )
+    return _walked(restorer, sampler, x_t, z, steps, start, jitter, generator)
+
+
+@torch.no_grad()
+def _walked(
+    restorer: Restores,
+    sampler: Sampler,
+    x_t: Tensor,
+    z: Tensor | None,
+    steps: int,
+    start: float,
+    jitter: float | None,
+    generator: torch.Generator,
+) -> Iterator[Step]:
     deviation = float(getattr(restorer, "jitter", 0.0)) if jitter is None else jitter
     x_t = jittered(x_t, deviation, generator)
-    times = sampler.grid(steps or sampler.usual_steps, restorer.degradation).to(x_t.device) * start
+    times = sampler.grid(steps, restorer.degradation).to(x_t.device) * start
     x_0 = x_t
     state = sampler.init(restorer, x_t, times[0].expand(len(x_t)), z, generator=generator)
     for t, s in pairwise(times):
@@ -143,6 +163,7 @@ def refuse_sampler(sampler: Sampler, degradation: Degradation) -> None:
     Raises:
         RequestError: It does.
     """
+    checked_sampler(sampler)
     if isinstance(degradation, sampler.requires):
         return
     samplers, degradations = registry("sampler"), registry("degradation")

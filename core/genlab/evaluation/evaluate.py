@@ -11,6 +11,7 @@ from torch import Tensor
 from genlab.components.dataset import Data, Dataset, DataSpec, Examples
 from genlab.components.metric import HasIntervals, HasModes, Metric
 from genlab.components.registry import build, registry
+from genlab.diffusion.checks import checked_data
 from genlab.errors import RequestError, RunError
 from genlab.seeds import generator_of, sub_seed
 
@@ -61,6 +62,7 @@ def evaluate(
         >>> record["name"], record["n"], record["value"] < 0.2
         ('sliced-wasserstein', 500, True)
     """
+    x = checked_data(x, data.spec)
     built = built_metrics(metrics)
     for name, metric in built.items():
         require_metric_fits(name, metric, data.spec, data.dataset)

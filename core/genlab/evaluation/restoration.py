@@ -13,8 +13,9 @@ from genlab.components.dataset import Data
 from genlab.components.degradation import AdditiveDegradation, Degradation
 from genlab.components.registry import build
 from genlab.components.sampler import Sampler
+from genlab.diffusion.checks import check_time, checked_data
 from genlab.diffusion.model import DiffusionModel
-from genlab.diffusion.restoration import check_time, restore, restore_by_posterior
+from genlab.diffusion.restoration import restore, restore_by_posterior
 from genlab.errors import RequestError
 from genlab.evaluation.evaluate import evaluate, misfit
 from genlab.evaluation.similarity import psnr, ssim
@@ -123,6 +124,7 @@ def restore_given(
         RequestError: The images are degraded already, and the degradation draws something for each, such
             as a mask, that they do not tell.
     """
+    x = checked_data(x, model.spec)
     check_time(t)
     operator = degradation or model.restorer.degradation
     z, x_t = None, x

@@ -122,7 +122,7 @@ def _class(spec: DataSpec, word: str) -> int:
     if not spec.classes:
         raise RequestError(f"{word!r}: there is no such file, and the data has no classes")
     try:
-        return spec.class_of(word)
+        return spec.class_told(word)
     except RequestError as error:
         raise RequestError(f"{word!r}: there is no such file, and {error}") from None
 

@@ -49,7 +49,9 @@ def measure(
     usual = defaults()[data.spec.kind]
     chosen = _suitable(data) if metrics is None else built_metrics(metrics)
     built: Sampler | None = build("sampler", sampler) if isinstance(sampler, str) else sampler
-    x = model.sample(n or usual["evaluate_count"], steps=steps, sampler=built, seed=seed)
+    x = model.sample(
+        usual["evaluate_count"] if n is None else n, steps=steps, sampler=built, seed=seed
+    )
     records: list[dict[str, Any]] = []
     if metrics is None and sampler is None and steps is None:
         records += likelihood_records(model, data, seed=seed)

@@ -10,9 +10,12 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
 from genlab import DataSpec, DensityTags, FittedDensity, Kind
+from genlab_plugins.densities.bandwidth import chosen_bandwidth
 from genlab_plugins.densities.labels import labelled
 
 __all__ = ["Empirical"]
+
+_NARROW = 0.05  # deviations of a feature
 
 
 class Empirical(FittedDensity):
@@ -27,7 +30,9 @@ class Empirical(FittedDensity):
 
     Args:
         spec: The data.
-        bandwidth: Width h of the kernel in deviations of a feature.
+        bandwidth: Width h of the kernel in deviations of a feature. None: 0.05 for vectors, which what a
+            degradation leaves is; for all other data, of which an example that was not seen lies far from all
+            that were, that under which held-out examples are likeliest.
         examples: At most this many examples are kept.
     """
 
@@ -41,12 +46,13 @@ class Empirical(FittedDensity):
         self,
         spec: DataSpec,
         *,
-        bandwidth: PositiveFloat = 0.05,
+        bandwidth: PositiveFloat | None = None,
         examples: PositiveInt = 5000,
     ) -> None:
         super().__init__()
         self.shape, self.classes = spec.shape, spec.classes
-        self.bandwidth, self.most = bandwidth, examples
+        self.bandwidth = _NARROW if bandwidth is None and spec.kind == "vector" else bandwidth
+        self.most = examples
         features = math.prod(spec.shape)
         self.register_buffer("examples", torch.zeros(1, features))
         self.register_buffer("labels", torch.zeros(1, dtype=torch.int64))
@@ -61,7 +67,8 @@ class Empirical(FittedDensity):
         deviation = rows.std(0, correction=0)
         usual = deviation.mean().clamp_min(1e-6)
         self.examples = rows
-        self.scale = self.bandwidth * torch.where(deviation > 1e-6 * usual, deviation, usual)
+        bandwidth = self.bandwidth or chosen_bandwidth(x, self.most, generator=generator)
+        self.scale = bandwidth * torch.where(deviation > 1e-6 * usual, deviation, usual)
         self.labels = labels[chosen].to(self.scale.device)
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
-from pydantic import Field
+from pydantic import Field, StrictInt, StrictStr
 from torch import Tensor
 
 from genlab.components.dataset import DataSpec, Kind
@@ -42,7 +42,7 @@ Rows = Annotated[int, Field(ge=1, le=100)]
 Columns = Annotated[int, Field(ge=1, le=50)]
 """How many are shown side by side."""
 
-Label = int | str
+Label = StrictInt | StrictStr
 """A class, by number (an int) or name (a string)."""
 
 
