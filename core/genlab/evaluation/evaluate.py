@@ -62,10 +62,10 @@ def evaluate(
         >>> record["name"], record["n"], record["value"] < 0.2
         ('sliced-wasserstein', 500, True)
     """
-    x = checked_data(x, data.spec)
     built = built_metrics(metrics)
     for name, metric in built.items():
         require_metric_fits(name, metric, data.spec, data.dataset)
+    x = checked_data(x, data.spec)
     records: list[dict[str, Any]] = []
     for done, (name, metric) in enumerate(built.items(), 1):
         records += _measured(name, metric, x, data, seed=seed, ema=ema, intervals=intervals)
@@ -138,8 +138,6 @@ def _measured(
     name: str, metric: Metric, x: Tensor, data: Data, *, seed: int, ema: bool, intervals: bool
 ) -> list[dict[str, Any]]:
     """Measure samples with one metric."""
-    if len(x) == 0:
-        raise RequestError(f"the metric {name!r} has no samples to measure")
     x = x[: metric.tags.at_most].cpu()
     if not bool(x.isfinite().all()):
         broken = int((~x.isfinite()).flatten(1).any(1).sum())
