@@ -416,7 +416,7 @@ def test_a_broken_package_does_not_spoil_the_answer(monkeypatch: pytest.MonkeyPa
         return get(self, name)
 
     monkeypatch.setattr(Registry, "get", broken)
-    with pytest.raises(RequestError, match=r"These fit: dit, mlp$"):
+    with pytest.raises(RequestError, match=r"These fit: diffusers-unet, dit, mlp, timm$"):
         refuse_misfit("backbone", "own", frozenset({"vector"}), with_shape(1, 8, 8).spec)
     with pytest.raises(RequestError, match=r"These fit it: (?!.*cold,)") as caught:
         refuse_sampler(registry("sampler").get("ddim")(), Fade())
