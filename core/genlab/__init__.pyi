@@ -17,6 +17,7 @@ from .components import Degradation as Degradation
 from .components import DegradationTags as DegradationTags
 from .components import Density as Density
 from .components import DensityTags as DensityTags
+from .components import Depth as Depth
 from .components import DiagonalDegradation as DiagonalDegradation
 from .components import DiffusersBackbone as DiffusersBackbone
 from .components import Engine as Engine
@@ -37,6 +38,8 @@ from .components import Network as Network
 from .components import Objective as Objective
 from .components import Optimiser as Optimiser
 from .components import Outcome as Outcome
+from .components import Picture as Picture
+from .components import PictureRule as PictureRule
 from .components import PointSet as PointSet
 from .components import Restores as Restores
 from .components import Sampler as Sampler
@@ -47,8 +50,10 @@ from .components import dequantise as dequantise
 from .components import explain as explain
 from .components import extra as extra
 from .components import hookimpl as hookimpl
+from .components import is_picture as is_picture
 from .components import right_expand as right_expand
 from .components import time_at as time_at
+from .components import unreadable as unreadable
 from .components.registry import build as build
 from .components.registry import register as register
 from .components.registry import registry as registry

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from genlab.components.data import as_dataset, loaded
+from genlab.components.data import as_dataset, doubts_of, loaded
 from genlab.components.dataset import Data
 from genlab.components.engine import Engine, Outcome
 from genlab.components.registry import build
-from genlab.config import Chosen, made, merge, nested, parse_assignments, with_path
+from genlab.config import (
+    Chosen,
+    made,
+    merge,
+    nested,
+    parse_assignments,
+    refuse_two_places,
+    with_path,
+)
 from genlab.errors import RequestError
 from genlab.runs.run import Run
 from genlab.runs.series import carry_out, compare_runs, experiment_tables, jobs_of, swept
@@ -250,10 +259,14 @@ def load(dataset: Any, data: str | Path | None = None, **params: Any) -> Data:
         >>> genlab.load("digits").spec.shape
         (1, 8, 8)
     """
-    if not isinstance(dataset, str):
-        return loaded(as_dataset(dataset))
-    chosen = with_path(Chosen(dataset, params), data)
-    return loaded(made("dataset", chosen, {}), None if data is None else Path(data))
+    if isinstance(dataset, str):
+        chosen = with_path(Chosen(dataset, params), data)
+        found = loaded(made("dataset", chosen, {}), None if data is None else Path(data))
+    else:
+        found = loaded(as_dataset(dataset))
+    for doubt in doubts_of(found):
+        warnings.warn(doubt, stacklevel=2)
+    return found
 
 
 def request(
@@ -281,7 +294,10 @@ def request(
         tables = merge(
             tables, {"training": {"conditional": True}, "objective": {"cross_entropy": 1.0}}
         )
-    return merge(tables, _over(assignments))
+    over = _over(assignments)
+    path = over["dataset"].get("path") if isinstance(over.get("dataset"), Mapping) else None
+    refuse_two_places(named.get("data"), path)
+    return merge(tables, over)
 
 
 def _over(assignments: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]:

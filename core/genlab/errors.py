@@ -12,14 +12,18 @@ from pathlib import PurePath
 from typing import Any
 
 __all__ = ["BrokenComponentError", "GenlabError", "RequestError", "RunError", "brief", "listed",
-           "nearest", "unknown"]  # fmt: skip
+           "nearest", "printable", "unknown"]  # fmt: skip
 
 _BRIEF = 80  # characters of what was given that a message repeats
 _LISTED = 160  # characters of a list in a message
 
 
 class GenlabError(Exception):
-    """Base of every error that genlab raises on purpose."""
+    """Base of every error that genlab raises on purpose; its message can always be printed as UTF-8."""
+
+    def __str__(self) -> str:
+        """Return the message; bytes of file names that are no UTF-8 are written as ``\\udce9``."""
+        return printable(super().__str__())
 
 
 class RequestError(GenlabError, ValueError):
@@ -32,6 +36,11 @@ class BrokenComponentError(RequestError):
 
 class RunError(GenlabError, RuntimeError):
     """A run failed while it was at work, for instance because its loss became infinite."""
+
+
+def printable(text: str) -> str:
+    """Return text that can be written as UTF-8: bytes of file names that are none are spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def brief(given: Any, most: int = _BRIEF) -> str:

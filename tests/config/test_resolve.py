@@ -222,8 +222,10 @@ def test_the_data_folder_fills_the_path_of_data_that_takes_one(tmp_path: Any) ->
     config = resolved(dataset="image-folder", data=str(tmp_path))
     assert config.dataset.params["path"] == str(tmp_path)
     assert config.data == str(tmp_path)
-    other = resolved(dataset={"name": "image-folder", "path": str(tmp_path)}, data="elsewhere")
-    assert other.dataset.params["path"] == str(tmp_path)
+    table = {"name": "image-folder", "path": str(tmp_path)}
+    assert resolved(dataset=table, data=str(tmp_path)) == config
+    with pytest.raises(RequestError, match=r"data = 'elsewhere' and dataset\.path = .* two places"):
+        resolve({"dataset": table, "data": "elsewhere"})
     assert "path" not in resolved(dataset="moons", data=str(tmp_path)).dataset.params
 
 

@@ -44,7 +44,7 @@ def classify(
         )
         return
     names = spec.names or tuple(map(str, range(spec.classes)))
-    posteriors = opened.classify(read_pictures(images, spec)).exp()
+    posteriors = opened.classify(read_pictures(images, spec, opened.picture_rule)).exp()
     for file, row in zip(images, posteriors.tolist(), strict=True):
         ranked = sorted(zip(row, names, strict=True), reverse=True)
         if as_json:

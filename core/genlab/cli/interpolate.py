@@ -57,6 +57,7 @@ def interpolate(
     opened = api.open_run(run, device=device, data=data)
     found = paths_between(
         opened, begin, end, points=points, t=t, path=path, pairs=pairs, means=means, steps=steps,
+        rule=opened.picture_rule,
         sampler=None if sampler is None else build("sampler", sampler), seed=seed,
     )  # fmt: skip
     stem = "-".join(file_name(Path(name).stem) for name in ("interpolation", begin, end))

@@ -64,7 +64,7 @@ def restore(
     operator = _operator(degradation, settings)
     opened = api.open_run(run, device=device, data=data)
     if images:
-        x = read_pictures(images, opened.spec)
+        x = read_pictures(images, opened.spec, opened.picture_rule)
     else:
         x = opened.data.test.some(n, generator=generator_of(seed, "test images"))[0].cpu()
     found = restore_given(

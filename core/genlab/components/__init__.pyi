@@ -43,6 +43,11 @@ from .metric import ScoresEach as ScoresEach
 from .objective import Network as Network
 from .objective import Objective as Objective
 from .optimiser import Optimiser as Optimiser
+from .pictures import Depth as Depth
+from .pictures import Picture as Picture
+from .pictures import PictureRule as PictureRule
+from .pictures import is_picture as is_picture
+from .pictures import unreadable as unreadable
 from .sampler import Restores as Restores
 from .sampler import Sampler as Sampler
 from .tracker import Hooks as Hooks

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -15,7 +16,11 @@ from genlab.components.dataset import DIMENSIONS, Data, Dataset, DataSpec, Examp
 from genlab.errors import RequestError
 from genlab.seeds import MOST, generator_of
 
-__all__ = ["ArrayDataset", "as_dataset", "loaded"]
+__all__ = ["ArrayDataset", "as_dataset", "described", "doubts_of", "loaded"]
+
+_LONGEST = 60  # characters of the names of classes
+_LOOKED_AT = 1000  # images whose levels are looked at
+_DARK = 64  # of 255
 
 _KINDS: Mapping[int, Kind] = {DIMENSIONS[kind]: kind for kind in DIMENSIONS}
 
@@ -121,6 +126,56 @@ def loaded(dataset: Dataset, root: Path | None = None) -> Data:
     """
     train, test = dataset.load("train", root), dataset.load("test", root)
     return Data(dataset.spec, train, test, dataset)
+
+
+def described(data: Data) -> str:
+    """Say in one line what was read, and how.
+
+    Such as ``"3 classes: cat, dog, owl; 1x28x28; 54 train + 6 test; grey 0..255"``.
+
+    Args:
+        data: The loaded data.
+    """
+    spec, count = data.spec, data.spec.classes
+    classes = f"{count} class{'es' * (count > 1)}" if count else "no classes"
+    if spec.names:
+        classes += ": " + textwrap.shorten(", ".join(spec.names), _LONGEST, placeholder=" ...")
+    shape = "x".join(map(str, spec.shape))
+    sizes = f"{len(data.train)} train + {len(data.test)} test"
+    return "; ".join(part for part in (classes, shape, sizes, data.dataset.said) if part)
+
+
+def doubts_of(data: Data) -> Iterator[str]:
+    """Say what looks wrong about data: what its data set doubts, classes without examples, dark images.
+
+    Args:
+        data: The loaded data.
+    """
+    yield from data.dataset.doubts
+    spec, train = data.spec, data.train
+    if train.y is not None and spec.classes:
+        known = set(train.y.unique().tolist())
+        missing = [name for k, name in enumerate(spec.names) if k not in known]
+        if missing:
+            yield f"no training example is of the class {', '.join(missing[:3])}"
+    if spec.kind == "image" and isinstance(train.x, Tensor) and train.x.dtype == torch.uint8:
+        yield from _doubted_levels(data, train.x[:_LOOKED_AT])
+
+
+def _doubted_levels(data: Data, x: Tensor) -> Iterator[str]:
+    """Say what looks wrong about the levels of images ``(N, C, H, W)``."""
+    opacity = x.shape[1] in (2, 4)
+    brightest = int((x[:, :-1] if opacity else x).max())
+    if brightest < _DARK:
+        settles = (
+            "; dataset.range says which values are white" if "range" in data.dataset.params else ""
+        )
+        yield f"the images are dark: the brightest value is {brightest} of 255{settles}"
+    if opacity and int(x[:, -1].min()) == 255:
+        fewer = f"; dataset.channels={x.shape[1] - 1} leaves it out" * (
+            "channels" in data.dataset.params
+        )
+        yield f"the opacity is the same everywhere{fewer}"
 
 
 def _pair(given: Any) -> tuple[Any, Any]:

@@ -15,9 +15,10 @@ import abc
 import html
 import operator
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
@@ -25,7 +26,8 @@ from torch import Tensor
 
 from genlab.components.component import Component
 from genlab.components.html import MOST_POINTS, SIDE, picture, strip_png
-from genlab.errors import RequestError, unknown
+from genlab.components.pictures import PictureRule
+from genlab.errors import RequestError, printable, unknown
 
 __all__ = [
     "DIMENSIONS",
@@ -68,7 +70,7 @@ class DataSpec:
             from -1 to 1. 0: its values are continuous.
 
     Raises:
-        RequestError: The shape is none of this kind.
+        RequestError: The shape is none of this kind, or a name is no UTF-8.
     """
 
     shape: tuple[int, ...]
@@ -78,11 +80,16 @@ class DataSpec:
     levels: int = 256
 
     def __post_init__(self) -> None:
-        """Refuse a shape that is none of this kind."""
+        """Refuse a shape that is none of this kind, and names that no file can hold."""
         if self.kind not in DIMENSIONS:
             raise unknown("kind of data", str(self.kind), DIMENSIONS)
         if len(self.shape) != DIMENSIONS[self.kind]:
             raise RequestError(f"{self.shape} is no shape of data of the kind {self.kind!r}")
+        wrong = next((name for name in self.names if printable(name) != name), None)
+        if wrong is not None:
+            raise RequestError(
+                f"the name of the class {wrong!r} is no UTF-8: rename its folder or file"
+            )
 
     @property
     def bounded(self) -> bool:
@@ -292,6 +299,12 @@ class Dataset(Component):
     role: ClassVar[str] = "dataset"
     spec: DataSpec
     """Shape, kind, classes and names; set by the constructor, without loading."""
+    said: str = ""
+    """How values are read, in a few words that a run says at its start, such as ``"grey 0..255"``."""
+    doubts: Sequence[str] = ()
+    """What looks wrong about the files, in words that a run says at its start."""
+    settled: Mapping[str, Any] = MappingProxyType({})
+    """The parameters that were left open, as they were found in the files; a run records them."""
 
     @abc.abstractmethod
     def load(self, split: Split, root: Path | None = None) -> Examples:
@@ -305,6 +318,15 @@ class Dataset(Component):
             RequestError: The files are missing (the message says how to get them) or unreadable
                 (the message says which).
         """
+
+    @classmethod
+    def picture_rule(cls, params: Mapping[str, Any]) -> PictureRule:
+        """Return how single pictures are read as data of a data set, without its files.
+
+        Args:
+            params: The parameters of the data set.
+        """
+        return PictureRule()
 
     def _html_parts(self) -> tuple[str, ...]:
         spec = self.spec

@@ -156,6 +156,14 @@ class Hooks:
                     f"genlab.hookimpl"
                 )
 
+    def listens(self, hook: str) -> bool:
+        """Say whether any tracker has a hook.
+
+        Args:
+            hook: Name of the hook.
+        """
+        return bool(getattr(self._manager.hook, hook).get_hookimpls())
+
     def tell(self, hook: str, **arguments: Any) -> None:
         """Call a hook of every tracker; one that raises is named once and switched off.
 

@@ -8,7 +8,7 @@ from genlab.config.assemble import (
     pick_device,
     require_metrics_fit,
 )
-from genlab.config.chosen import Chosen, Objects, choose, made, version_of
+from genlab.config.chosen import Chosen, Objects, choose, class_of, made, version_of
 from genlab.config.request import SETTINGS, Request
 from genlab.config.resolve import Resolution, defaults, resolve, with_path
 from genlab.config.resolved import (
@@ -20,7 +20,7 @@ from genlab.config.resolved import (
     TrainedAlone,
     TrainedPrior,
 )
-from genlab.config.tables import SLOTS, merge, nested, parse_assignments
+from genlab.config.tables import SLOTS, merge, nested, parse_assignments, refuse_two_places
 
 __all__ = [
     "SETTINGS",
@@ -41,12 +41,14 @@ __all__ = [
     "assemble",
     "assemble_model",
     "choose",
+    "class_of",
     "defaults",
     "made",
     "merge",
     "nested",
     "parse_assignments",
     "pick_device",
+    "refuse_two_places",
     "require_metrics_fit",
     "resolve",
     "version_of",

@@ -36,9 +36,9 @@ from genlab.config.settings import (
     RunSettings,
     SamplingSettings,
 )
-from genlab.config.tables import merge, merge_training
+from genlab.config.tables import merge, merge_training, refuse_two_places
 from genlab.diffusion.prior import summary_spec
-from genlab.errors import BrokenComponentError, RequestError
+from genlab.errors import BrokenComponentError, RequestError, printable
 from genlab.seeds import checked_seed
 from genlab.training.settings import settings_of
 
@@ -116,6 +116,7 @@ class _Resolver:
             data=str(self.given.get("data", "")),
             experiment=experiment_name(self.given.get("experiment", "")),
         )
+        _refuse_other_text(config.flat())
         return Resolution(config, self.dataset, self.objects)
 
     def _chosen(self, slot: str, base: Any) -> Chosen:
@@ -136,7 +137,9 @@ class _Resolver:
         if not isinstance(self.objects.get("dataset"), Dataset):
             chosen = with_path(chosen, self.given.get("data"), self.objects)
         dataset: Dataset = made("dataset", chosen, self.objects)
-        self.chosen_data = with_defaults("dataset", chosen, self.objects)
+        whole = with_defaults("dataset", chosen, self.objects)
+        params = {**whole.params, **dataset.settled}
+        self.chosen_data = dataclasses.replace(whole, params=params)
         return dataset
 
     def _diffusion(self, training: Mapping[str, Any]) -> Diffusion:
@@ -232,12 +235,11 @@ def with_path(chosen: Chosen, data: Any, objects: Objects | None = None) -> Chos
         objects: What was handed in as an object.
 
     Raises:
-        RequestError: There is no such data set.
+        RequestError: There is no such data set, or it has another ``path``.
     """
-    if data is None or "path" in chosen.params:
+    if not data or all(p.name != "path" for p in parameters(class_of("dataset", chosen, objects))):
         return chosen
-    if all(p.name != "path" for p in parameters(class_of("dataset", chosen, objects))):
-        return chosen
+    refuse_two_places(data, chosen.params.get("path"))
     return dataclasses.replace(chosen, params={"path": str(data), **chosen.params})
 
 
@@ -279,3 +281,15 @@ def _is_broken(role: str, chosen: Chosen) -> bool:
     except BrokenComponentError:
         return True
     return False
+
+
+def _refuse_other_text(value: Any, where: str = "") -> None:
+    """Refuse text that ``run.toml`` cannot hold, such as paths whose bytes are no UTF-8."""
+    if isinstance(value, str) and printable(value) != value:
+        raise RequestError(f"{where} = {value!r} is no UTF-8, and cannot be recorded: rename it")
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            _refuse_other_text(inner, f"{where}.{key}".strip("."))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _refuse_other_text(inner, where)

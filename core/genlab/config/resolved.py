@@ -204,6 +204,13 @@ class Resolved:
         except (TypeError, AttributeError) as error:
             raise RequestError(f"the configuration is damaged: {error}") from None
 
+    def with_data(self, data: str) -> Resolved:
+        """Return the configuration with another data folder, from which a data set with a ``path`` reads."""
+        dataset = self.dataset
+        if "path" in dataset.params:
+            dataset = replace(dataset, params={**dataset.params, "path": data})
+        return replace(self, data=data, dataset=dataset)
+
     def with_budget(self, **budget: float) -> Resolved:
         """Return the configuration with another budget of training.
 

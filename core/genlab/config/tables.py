@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from genlab.components.data import as_dataset
 from genlab.errors import RequestError
 from genlab.training.settings import UNITS
 
-__all__ = ["SLOTS", "holds_examples", "merge", "merge_training", "nested", "parse_assignments"]
+__all__ = [
+    "SLOTS",
+    "holds_examples",
+    "merge",
+    "merge_training",
+    "nested",
+    "parse_assignments",
+    "refuse_two_places",
+]
 
 SLOTS: Mapping[str, str] = {
     "dataset": "dataset",
@@ -61,7 +70,8 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Lay tables over tables, key by key.
 
     A component that changes its name loses the parameters that the old one had, and so does one that an
-    object takes the place of.
+    object takes the place of. The place of the data is that which is laid over: ``data``, or the ``path`` of
+    the data set.
 
     Raises:
         RequestError: Parameters are to be changed of an object that was handed in.
@@ -85,6 +95,33 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
             merged[key] = merge_training(old, value)
         else:
             merged[key] = {**old, **value}
+    return _in_one_place(merged, over)
+
+
+def refuse_two_places(data: Any, path: Any) -> None:
+    """Refuse a data folder and a ``path`` of the data set that are not the same.
+
+    Args:
+        data: The data folder; None or empty where there is none.
+        path: The ``path`` of the data set; None where there is none.
+
+    Raises:
+        RequestError: They are two places.
+    """
+    if data and path and Path(data) != Path(path):
+        raise RequestError(
+            f"data = {str(data)!r} and dataset.path = {str(path)!r} are two places: give one of them"
+        )
+
+
+def _in_one_place(merged: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Forget a place of the data that another was laid over: ``data``, or the data set's own ``path``."""
+    given, dataset = over.get("dataset"), merged.get("dataset")
+    has_path = isinstance(given, Mapping) and "path" in given
+    if over.get("data") and not has_path and isinstance(dataset, Mapping):
+        merged["dataset"] = {key: value for key, value in dataset.items() if key != "path"}
+    elif has_path and "data" not in over:
+        merged.pop("data", None)
     return merged
 
 

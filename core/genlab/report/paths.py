@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from genlab.components.dataset import DataSpec
+from genlab.components.pictures import PictureRule
 from genlab.diffusion.interpolation import interpolate, latent_mean
 from genlab.errors import RequestError
 from genlab.files import write_bytes
@@ -44,7 +45,14 @@ class Paths:
 
 
 def paths_between(
-    run: Results, begin: str, end: str, *, pairs: int = 4, means: bool = False, **options: Any
+    run: Results,
+    begin: str,
+    end: str,
+    *,
+    pairs: int = 4,
+    means: bool = False,
+    rule: PictureRule | None = None,
+    **options: Any,
 ) -> Paths:
     """Interpolate between what two words name.
 
@@ -53,13 +61,14 @@ def paths_between(
         begin: A picture file, or a class by name or number.
         end: Likewise.
         pairs: How many test images of a class are taken.
+        rule: How picture files are read; None: by the whole range of their numbers.
         means: Whether a path between the latent means of two classes is added (flows).
         options: What :func:`genlab.interpolate` takes: points, t, path, steps, sampler, seed.
 
     Raises:
         RequestError: A word names neither a class nor a file, or there are no means to take.
     """
-    a, b = _ends(run, begin, end, pairs)
+    a, b = _ends(run, begin, end, pairs, rule)
     between = interpolate(run.model, a, b, **options)
     if not means:
         return Paths(a, b, between)
@@ -101,14 +110,16 @@ def write_paths(file: Path, paths: Paths, spec: DataSpec) -> None:
         write_bytes(file, figure_bytes(figure, file.suffix[1:]))
 
 
-def _ends(run: Results, begin: str, end: str, pairs: int) -> tuple[Tensor, Tensor]:
+def _ends(
+    run: Results, begin: str, end: str, pairs: int, rule: PictureRule | None
+) -> tuple[Tensor, Tensor]:
     """Return what two words name, as pairs of examples."""
     files = [Path(word).is_file() for word in (begin, end)]
     if not any(files):
         first, last = (_class(run.spec, word) for word in (begin, end))
         return class_pairs(run.data.test, run.spec, first, last, pairs)
     a, b = (
-        read_pictures([Path(word)], run.spec)
+        read_pictures([Path(word)], run.spec, rule)
         if is_file
         else examples_of_class(run.data.test, run.spec, _class(run.spec, word), pairs)
         for word, is_file in zip((begin, end), files, strict=True)

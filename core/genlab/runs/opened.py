@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,8 @@ from genlab.components.dataset import Data, Dataset, DataSpec
 from genlab.components.degradation import Degradation
 from genlab.components.density import Density
 from genlab.components.metric import Metric
-from genlab.config import Resolved, assemble_model, made, pick_device
+from genlab.components.pictures import PictureRule
+from genlab.config import Resolved, assemble_model, class_of, made, pick_device
 from genlab.diffusion import DensityModel, DiffusionModel, Model, Restorer
 from genlab.errors import RequestError
 from genlab.runs.folder import RunFolder
@@ -41,11 +43,12 @@ class OpenedRun:
         self.folder = RunFolder.open(Path(path))
         self.checkpoint = checkpoint
         self.weights_file = self.folder.weights_file(checkpoint)
-        self.config: Resolved = self.folder.config()
+        config = self.folder.config()
+        self.config: Resolved = config if data is None else config.with_data(str(data))
         self.spec: DataSpec = self.folder.spec()
         self.device = pick_device(device)
         self.objects = checked_objects(self.config, components or {})
-        self.data_root = Path(data) if data is not None else _path(self.config.data)
+        self.data_root = Path(self.config.data) if self.config.data else None
         warn_of_versions(self.folder, self.config)
 
     @property
@@ -114,9 +117,28 @@ class OpenedRun:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The data set that the run learned from, not loaded."""
+        """The data set that the run learned from, not loaded.
+
+        Raises:
+            RequestError: It is not what it was.
+        """
         dataset: Dataset = made("dataset", self.config.dataset, self.objects)
+        if dataset.spec != self.spec:
+            raise RequestError(
+                f"the data has changed since {self.path} was made: it was {self.spec}, and is {dataset.spec}"
+            )
         return dataset
+
+    @property
+    def picture_rule(self) -> PictureRule:
+        """How picture files are read as data of the run, as it was when the run began."""
+        try:
+            cls = class_of("dataset", self.config.dataset, self.objects)
+        except RequestError:
+            return PictureRule()  # of a data set that is not there
+        if inspect.isclass(cls) and issubclass(cls, Dataset):
+            return cls.picture_rule(self.config.dataset.params)
+        return PictureRule()
 
     @cached_property
     def data(self) -> Data:
@@ -160,7 +182,3 @@ class OpenedRun:
                 f"genlab run --density NAME trains one"
             )
         return self.model
-
-
-def _path(data: str) -> Path | None:
-    return Path(data) if data else None

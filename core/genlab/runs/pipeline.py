@@ -100,6 +100,7 @@ class Pipeline:
         path, tell = self.folder.path, self.work.hooks.tell
         try:
             tell("run_started", path=path, config=self.work.config.flat())
+            self.work.describe_data()
             for stage in self.status.missing:
                 self._do(stage)
             outcome = "done"

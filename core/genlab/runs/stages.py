@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 
 import torch
 
+from genlab.components.data import described, doubts_of
 from genlab.components.dataset import Data
 from genlab.components.density import FittedDensity
 from genlab.components.tracker import Hooks
@@ -99,6 +101,15 @@ class Work:
     def warn(self, message: str) -> None:
         """Tell the trackers something that the user should know."""
         self.hooks.tell("warned", path=self.folder.path, message=message)
+
+    def describe_data(self) -> None:
+        """Say what the data is, how it was read and what looks wrong: the last to somebody in any case."""
+        self.warn(described(self.data))
+        for doubt in doubts_of(self.data):
+            if self.hooks.listens("warned"):
+                self.warn(doubt)
+            else:
+                warnings.warn(f"{self.config.dataset.name}: {doubt}", stacklevel=2)
 
     @contextmanager
     def part(self, name: str, total: int) -> Iterator[Callable[[int], None]]:

@@ -86,7 +86,7 @@ def continue_run(
     objects = checked_objects(config, components or {})
     warn_of_versions(folder, config)
     if data is not None:
-        config = _with_data(config, data)
+        config = config.with_data(data)
     if device is not None:
         config = replace(config, device=device)
     if budget:
@@ -129,14 +129,6 @@ def built_trackers(trackers: Iterable[object]) -> list[object]:
         RequestError: There is no such tracker.
     """
     return [build("tracker", each) if isinstance(each, str) else each for each in trackers]
-
-
-def _with_data(config: Resolved, data: str) -> Resolved:
-    """Return the configuration with another data folder, for data sets with a ``path``, too."""
-    dataset = config.dataset
-    if "path" in dataset.params:
-        dataset = replace(dataset, params={**dataset.params, "path": data})
-    return replace(config, data=data, dataset=dataset)
 
 
 def _stem(config: Resolved) -> str:

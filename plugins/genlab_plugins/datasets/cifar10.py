@@ -51,6 +51,6 @@ class CIFAR10(Dataset):
 
     def _from_archive(self, archive: Path) -> Examples:
         files = ImageFiles.open(archive, _NAMES)
-        if files.shape != _SHAPE:
-            raise RequestError(f"{archive} is not CIFAR-10: it has images of {files.shape}")
+        if (shape := files.first_shape()) != _SHAPE:
+            raise RequestError(f"{archive} is not CIFAR-10: it has images of {shape}")
         return files.shuffled().examples(_SHAPE)

@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
-from genlab import Examples, LazyImages, RequestError, sub_seed
+from genlab import (
+    Depth,
+    Examples,
+    LazyImages,
+    Picture,
+    PictureRule,
+    RequestError,
+    sub_seed,
+    unreadable,
+)
 from genlab_plugins.datasets.image_labels import labelled
 from genlab_plugins.datasets.image_listing import Listing
 
-__all__ = ["ImageFiles", "decode"]
+__all__ = ["Heads", "ImageFiles", "decode", "extremes"]
 
 T = TypeVar("T")
-
-_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-_SIDEWAYS = (5, 6, 7, 8)
-"""The EXIF orientations that exchange width and height."""
+R = TypeVar("R")
 
 _THREADS = 8
 _GIB = 2**30
+_WHOLE = 2**24
+"""Files up to this length are read at once, which saves the ZIP reader from going back."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +48,12 @@ class ImageFiles:
         names: The files.
         labels: The label of each file, or empty where there are no classes.
         class_names: Names of the classes.
-        shape: Shape ``(C, H, W)`` of the first image, in the order of the names.
     """
 
     listing: Listing
     names: tuple[str, ...]
     labels: tuple[int, ...]
     class_names: tuple[str, ...]
-    shape: tuple[int, int, int]
 
     @classmethod
     def open(cls, place: Path | Listing, classes: Sequence[str] | None = None) -> ImageFiles:
@@ -66,13 +73,18 @@ class ImageFiles:
         listing = place if isinstance(place, Listing) else Listing.of(place)
         listing = listing.unwrapped(classes or ())
         if not listing.images:
-            raise RequestError(
-                f"{listing.source} has no images: expected are files such as <class>/<image>.png"
-            )
+            raise _no_images(listing)
         labels, class_names = labelled(listing, classes)
-        first = _opened(listing, listing.images[0])
-        shape = (len(first.getbands()), first.height, first.width)
-        return cls(listing, listing.images, labels, class_names, shape)
+        return cls(listing, listing.images, labels, class_names)
+
+    def first_shape(self) -> tuple[int, int, int]:
+        """Return the shape ``(C, H, W)`` of the first image, by its head.
+
+        Raises:
+            RequestError: It cannot be read.
+        """
+        with _opened(self.listing, self.listing.images[0], whole=True) as picture:
+            return (picture.channels, *picture.upright_size()[::-1])
 
     def chosen(self, index: Sequence[int]) -> ImageFiles:
         """Return some of the files, in the given order."""
@@ -85,33 +97,116 @@ class ImageFiles:
         return self.chosen(torch.randperm(len(self.names), generator=generator).tolist())
 
     def examples(
-        self, shape: tuple[int, ...], *, resize: bool = False, memory: float = 4.0
+        self,
+        shape: tuple[int, ...],
+        rule: PictureRule | None = None,
+        *,
+        resize: bool = False,
+        memory: float = 4.0,
     ) -> Examples:
         """Decode the images, or promise to decode them when they do not fit into memory.
 
         Args:
             shape: Shape ``(C, H, W)`` that every image has, or is brought to.
+            rule: How their numbers become grey levels; None: by the whole range of each.
             resize: Whether images of another size are resized and cropped.
             memory: Largest size in GiB that is held in memory.
 
         Raises:
             RequestError: An image cannot be read or has another size; the message names it.
         """
+        rule = rule or PictureRule()
 
         def some(index: Tensor) -> Tensor:
             each = [self.names[int(i)] for i in index]
-            return decode(self.listing, each, shape, resize=resize)
+            return decode(self.listing, each, shape, rule, resize=resize)
 
         y = torch.tensor(self.labels) if self.labels else None
         if len(self.names) * float(np.prod(shape)) <= memory * _GIB:
             return Examples(some(torch.arange(len(self.names))), y)
         if not resize:
-            _check_sizes(self.listing, self.names, shape)
+            self._check_sizes(shape, rule)
         return Examples(LazyImages(some, len(self.names), tuple(shape)), y)
+
+    def _check_sizes(self, shape: tuple[int, ...], rule: PictureRule) -> None:
+        """Raise if an image has another size, by the heads of the files."""
+
+        def one(name: str) -> None:
+            with _opened(self.listing, name) as picture:
+                if (picture.height, picture.width) == shape[1:]:
+                    return
+            with _opened(
+                self.listing, name, whole=True
+            ) as picture:  # a head can miss an orientation
+                picture.pixels(shape, rule, resize=False)
+
+        for _ in _each(one, self.names):
+            pass
+
+
+@dataclass(frozen=True)
+class Heads:
+    """What the heads of all files of a data set say.
+
+    Args:
+        channels: How many files have 1 (grey), 2 (grey and opacity), 3 (colour) and 4 channels.
+        depths: How many have numbers of which kind.
+        several: How many hold several pictures.
+    """
+
+    channels: Counter[int]
+    depths: Counter[Depth]
+    several: int
+
+    @classmethod
+    def of(cls, parts: Iterable[ImageFiles]) -> Heads:
+        """Read the heads of all files.
+
+        Raises:
+            RequestError: A file is no picture; the message names it.
+        """
+        found = cls(Counter(), Counter(), 0)
+        for files in parts:
+            for channels, depth, several in _each(_head_in(files.listing), files.names):
+                found.channels[channels] += 1
+                found.depths[depth] += 1
+                found = replace(found, several=found.several + several)
+        return found
+
+    @property
+    def richest(self) -> int:
+        """The channels that lose nothing of any file."""
+        colour = 3 if any(c > 2 for c in self.channels) else 1
+        return colour + any(c in (2, 4) for c in self.channels)
+
+    @property
+    def deepest(self) -> Depth:
+        """The deepest kind of numbers."""
+        return max(self.depths, key=get_args(Depth).index)
+
+
+def extremes(parts: Iterable[ImageFiles], depth: Depth) -> tuple[float, float]:
+    """Return the smallest and the largest number of all files of a depth, which are decoded for it.
+
+    Raises:
+        RequestError: A file cannot be read; the message names it.
+    """
+    found = [
+        pair
+        for files in parts
+        for pair in _each(_extremes_in(files.listing, depth), files.names)
+        if pair
+    ]
+    return min(low for low, _ in found), max(high for _, high in found)
 
 
 def decode(
-    listing: Listing, names: Sequence[str], shape: tuple[int, ...], *, resize: bool = False
+    listing: Listing,
+    names: Sequence[str],
+    shape: tuple[int, ...],
+    rule: PictureRule,
+    *,
+    resize: bool = False,
 ) -> Tensor:
     """Decode images in threads.
 
@@ -119,6 +214,7 @@ def decode(
         listing: Where the files are.
         names: The files.
         shape: Shape ``(C, H, W)`` of the result.
+        rule: How their numbers become grey levels.
         resize: Whether images of another size are resized and cropped.
 
     Returns:
@@ -127,71 +223,53 @@ def decode(
     Raises:
         RequestError: An image cannot be read or has another size; the message names it.
     """
-    pixels = np.empty((len(names), shape[1], shape[2], shape[0]), np.uint8)
+    pixels = np.empty((len(names), *shape), np.uint8)
 
     def one(index: int) -> None:
-        image = _opened(listing, names[index])
-        if resize:
-            image = ImageOps.fit(image, (shape[2], shape[1]), Image.Resampling.LANCZOS)
-        _check_size(listing, names[index], image.size, shape)
-        values = np.asarray(image.convert(_MODES[shape[0]]))
-        pixels[index] = values.reshape(shape[1], shape[2], shape[0])
+        with _opened(listing, names[index], whole=True) as picture:
+            pixels[index] = picture.pixels(shape, rule, resize=resize)
 
-    _for_each(one, range(len(names)))
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+    for _ in _each(one, range(len(names))):
+        pass
+    return torch.from_numpy(pixels)
 
 
-def _check_sizes(listing: Listing, names: Sequence[str], shape: tuple[int, ...]) -> None:
-    """Raise if an image has another size, by the heads of the files."""
+def _head_in(listing: Listing) -> Callable[[str], tuple[int, Depth, bool]]:
+    def head(name: str) -> tuple[int, Depth, bool]:
+        with _opened(listing, name) as picture:
+            return picture.channels, picture.depth, picture.several
 
-    def one(name: str) -> None:
-        with listing.open(name) as file, Image.open(file) as image:
-            size = _upright_size(image)
-        if size != (shape[2], shape[1]):  # the head can miss an orientation: look again
-            _check_size(listing, name, _opened(listing, name).size, shape)
-
-    _for_each(one, names)
+    return head
 
 
-def _for_each(work: Callable[[T], None], items: Sequence[T]) -> None:
+def _extremes_in(listing: Listing, depth: Depth) -> Callable[[str], tuple[float, float] | None]:
+    def found(name: str) -> tuple[float, float] | None:
+        with _opened(listing, name, whole=True) as picture:
+            return picture.extremes() if picture.depth == depth else None
+
+    return found
+
+
+@contextmanager
+def _opened(listing: Listing, name: str, *, whole: bool = False) -> Iterator[Picture]:
+    """Open a picture; ``whole`` where its pixels will be asked for."""
+    path = listing.source / name
+    with unreadable(path):
+        size = listing.store.size(name)
+        with listing.store.open(name) as file:
+            at_once = whole and size <= _WHOLE
+            yield Picture(path, io.BytesIO(file.read()) if at_once else file, size)
+
+
+def _each(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
     with ThreadPoolExecutor(_THREADS) as pool:
-        for _ in pool.map(work, items):
-            pass
+        yield from pool.map(work, items)
 
 
-def _check_size(listing: Listing, name: str, size: tuple[int, int], shape: tuple[int, ...]) -> None:
-    if size != (shape[2], shape[1]):
-        raise RequestError(
-            f"{listing.source / name} has {size[0]}x{size[1]} pixels and the first image "
-            f"{shape[2]}x{shape[1]}: --set dataset.size=N brings all to N x N"
-        )
-
-
-def _upright_size(image: Image.Image) -> tuple[int, int]:
-    """Return the size that an image has once it is decoded, without decoding it."""
-    if image.format == "PNG" and "exif" not in image.info:
-        return image.size  # Pillow would decode it to look for an orientation behind the pixels
-    sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
-    return image.size[::-1] if sideways else image.size
-
-
-def _opened(listing: Listing, name: str) -> Image.Image:
-    """Decode an image, turned upright, with one to four channels of eight bits."""
-    with listing.open(name) as file:
-        image = Image.open(io.BytesIO(file.read()))
-        image.load()
-        ImageOps.exif_transpose(image, in_place=True)
-        return _wanted(image)
-
-
-def _wanted(image: Image.Image) -> Image.Image:
-    """Return the image with one, two, three or four channels of eight bits."""
-    if image.mode in _MODES.values():
-        return image
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        values = np.asarray(image, dtype=np.float64)
-        top = 255.0 if image.mode == "F" and values.max() <= 255 else 65535.0
-        return Image.fromarray((values.clip(0, top) * (255 / top)).round().astype(np.uint8))
-    if image.mode == "1":
-        return image.convert("L")
-    return image.convert("RGBA" if "transparency" in image.info else "RGB")
+def _no_images(listing: Listing) -> RequestError:
+    others, foreign = listing.counted_others(), listing.foreign()
+    there = f"; there are {others}" if others else ""
+    why = f", and {foreign} is of a format that is not read" if foreign else ""
+    return RequestError(
+        f"{listing.source} has no images: expected are files such as <class>/<image>.png{there}{why}"
+    )

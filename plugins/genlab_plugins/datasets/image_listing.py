@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
-import json
-import lzma
-import struct
 import zipfile
-import zlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO
 
-from PIL import Image, UnidentifiedImageError
+from genlab import RequestError, is_picture, unreadable
+from genlab_plugins.datasets.label_list import below, read_labels
 
-from genlab import RequestError
+__all__ = ["Listing", "Store"]
 
-__all__ = ["Listing", "listed_splits"]
+_FOREIGN = {
+    ".dcm": "DICOM", ".dicom": "DICOM", ".ima": "DICOM", ".nii": "NIfTI", ".nrrd": "NRRD",
+    ".mha": "MetaImage", ".mhd": "MetaImage", ".h5": "HDF5", ".hdf5": "HDF5", ".hdf": "HDF5",
+    ".fits": "FITS", ".fit": "FITS",
+    ".czi": "CZI", ".lif": "LIF", ".nd2": "ND2", ".mat": "MATLAB", ".npy": "NumPy", ".npz": "NumPy",
+    ".heic": "HEIF", ".heif": "HEIF", ".psd": "Photoshop", ".svg": "SVG", ".eps": "PostScript", ".pdf": "PDF",
+    ".cr2": "camera raw", ".nef": "camera raw", ".arw": "camera raw", ".dng": "camera raw", ".exr": "OpenEXR",
+    ".jxl": "JPEG XL", ".ico": "icons",
+}  # fmt: skip
+"""Suffixes of files that hold pictures and are not read, and what they are."""
 
-Stream = Callable[[str], IO[bytes]]
-"""Opens a file by its path."""
+_JUNK = ("thumbs.db", "desktop.ini")
+_MOST_SHOWN = 3
 
-_DAMAGED = (
-    OSError, RuntimeError, ValueError, SyntaxError, EOFError, TypeError, KeyError, struct.error,
-    zlib.error, lzma.LZMAError, zipfile.BadZipFile, Image.DecompressionBombError,
-)  # fmt: skip
-"""What Python and Pillow raise for files that are damaged, encrypted or not readable."""
 
-_SPLITS = ("train", "test", "val")
+@dataclass(frozen=True)
+class Store:
+    """Opens files by their paths, and knows how long they are.
 
-_MOST_CLASSES = 2**16
-"""A larger label is a mistake, and every label up to the largest gets a name."""
+    Args:
+        open: Opens a file.
+        size: Returns the length of a file in bytes.
+    """
+
+    open: Callable[[str], IO[bytes]]
+    size: Callable[[str], int]
+
+    def below(self, start: str) -> Store:
+        """Return the files whose paths start so, by the rest of their paths."""
+        return Store(lambda name: self.open(start + name), lambda name: self.size(start + name))
 
 
 @dataclass(frozen=True)
@@ -42,13 +54,13 @@ class Listing:
     Args:
         source: The folder or ZIP file, for messages.
         names: Paths of the files below ``source``, sorted.
-        stream: Opens a file.
+        store: Opens them.
         labels: The labels of ``dataset.json`` by path, or None where there is none.
     """
 
     source: Path
     names: tuple[str, ...]
-    stream: Stream
+    store: Store
     labels: dict[str, int] | None = None
 
     @classmethod
@@ -58,46 +70,50 @@ class Listing:
         Raises:
             RequestError: There is nothing there, or it cannot be read.
         """
-        names, stream = _archived(source) if source.is_file() else _in_folder(source)
-        return cls(source, tuple(sorted(names)), stream)._with_labels()
-
-    @contextmanager
-    def open(self, name: str) -> Iterator[IO[bytes]]:
-        """Open a file to read an image from it.
-
-        Raises:
-            RequestError: It cannot be read, or what the body makes of it fails; it is named.
-        """
-        try:
-            with self.stream(name) as file:
-                yield file
-        except _DAMAGED as error:
-            no_image = isinstance(error, UnidentifiedImageError)
-            reason = "it is no image" if no_image else str(error) or type(error).__name__
-            raise RequestError(f"{self.source / name} cannot be read: {reason}") from None
-
-    def read(self, name: str) -> bytes:
-        """Return the bytes of a file."""
-        with self.open(name) as file:
-            return file.read()
+        with unreadable(source):
+            names, store = _archived(source) if source.is_file() else _in_folder(source)
+        return cls(source, tuple(sorted(names)), store)._with_labels()
 
     @cached_property
     def images(self) -> tuple[str, ...]:
         """The files that are images by their suffix."""
-        return tuple(name for name in self.names if _is_image(name))
+        return tuple(name for name in self.names if is_picture(name))
 
     @cached_property
     def folders(self) -> frozenset[str]:
         """First folders of the images; the empty string stands for images in none."""
         return frozenset(name.rpartition("/")[0].partition("/")[0] for name in self.images)
 
+    @cached_property
+    def others(self) -> tuple[str, ...]:
+        """The files that are no images by their suffix, and are not read."""
+        known = {*self.images, "dataset.json"}
+        return tuple(
+            name
+            for name in self.names
+            if name not in known and PurePosixPath(name).name.lower() not in _JUNK
+        )
+
+    def counted_others(self) -> str:
+        """Return how many files are not read, by their suffix, such as ``"12 .txt, 3 .h5"``; or nothing."""
+        counts = Counter(PurePosixPath(name).suffix or "without suffix" for name in self.others)
+        return ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common(_MOST_SHOWN))
+
+    def foreign(self) -> str:
+        """Name the first of the files that hold pictures of formats that are not read; or nothing."""
+        kinds = {name: self._kind(name) for name in self.others}
+        found = [name for name in self.others if kinds[name]]
+        if not found:
+            return ""
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        return f"{self.source / found[0]}{more} ({kinds[found[0]]})"
+
     def below(self, folder: str) -> Listing:
         """Return what lies in a folder. Its own ``dataset.json`` goes before the one above it."""
         start = f"{folder}/"
         names = tuple(n.removeprefix(start) for n in self.names if n.startswith(start))
-        labels = None if self.labels is None else _below(self.labels, start)
-        inner = Listing(self.source / folder, names, lambda n: self.stream(start + n), labels)
-        return inner._with_labels()
+        labels = None if self.labels is None else below(self.labels, start)
+        return Listing(self.source / folder, names, self.store.below(start), labels)._with_labels()
 
     def unwrapped(self, classes: Collection[str] = ()) -> Listing:
         """Enter the folder that all images lie in, and so on, unless it is one of the classes."""
@@ -106,38 +122,25 @@ class Listing:
             return self
         return self.below(wraps[0]).unwrapped(classes)
 
+    def _kind(self, name: str) -> str:
+        """Say which format of pictures that is not read a file has; nothing where it has none."""
+        suffixes = PurePosixPath(name.lower()).suffixes
+        kind = next((_FOREIGN[suffix] for suffix in suffixes[-2:] if suffix in _FOREIGN), "")
+        if kind or suffixes:
+            return kind
+        with unreadable(self.source / name), self.store.open(name) as file:
+            return "DICOM" if file.read(132)[128:] == b"DICM" else ""
+
     def _with_labels(self) -> Listing:
         if "dataset.json" not in self.names:
             return self
-        labels = _labels(self.read("dataset.json"), self.source / "dataset.json", self.names)
+        file = self.source / "dataset.json"
+        with unreadable(file), self.store.open("dataset.json") as opened:
+            labels = read_labels(opened, file, self.names, size=self.store.size("dataset.json"))
         return replace(self, labels=labels)
 
 
-def listed_splits(path: Path) -> dict[str, Listing]:
-    """List a folder or ZIP file by its splits.
-
-    They are its folders ``train`` and ``test``, or ``train`` and ``val``, or ZIP files of these names
-    in a folder; what lies beside them is not read.
-
-    Returns:
-        ``"train"``, and ``"test"`` where there is one.
-
-    Raises:
-        RequestError: There is nothing there, or nothing to train on, or it cannot be read.
-    """
-    archives = {split: path / f"{split}.zip" for split in _SPLITS}
-    parts = {split: Listing.of(file) for split, file in archives.items() if file.is_file()}
-    whole = Listing.of(path) if parts else Listing.of(path).unwrapped()
-    parts |= {split: whole.below(split) for split in _SPLITS if split in whole.folders}
-    if "train" not in parts and len(parts) > 1 and whole.folders <= set(_SPLITS):
-        raise RequestError(f"{path} has {' and '.join(sorted(parts))}, but no train")
-    if "train" not in parts or (len(parts) == 1 and whole.images):
-        return {"train": whole}
-    test = parts.get("test") or parts.get("val")
-    return {"train": parts["train"]} | ({"test": test} if test else {})
-
-
-def _in_folder(source: Path) -> tuple[list[str], Stream]:
+def _in_folder(source: Path) -> tuple[list[str], Store]:
     if not source.is_dir():
         raise RequestError(
             f"there is no folder or ZIP file {source}: expected are images as <class>/<image>"
@@ -146,7 +149,9 @@ def _in_folder(source: Path) -> tuple[list[str], Stream]:
         names = [file.relative_to(source).as_posix() for file in _files(source)]
     except OSError as error:
         raise RequestError(f"the folder {source} cannot be read: {error}") from None
-    return names, lambda name: (source / name).open("rb")
+    return names, Store(
+        lambda name: (source / name).open("rb"), lambda name: (source / name).stat().st_size
+    )
 
 
 def _files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
@@ -163,49 +168,26 @@ def _files(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
             yield entry
 
 
-def _archived(source: Path) -> tuple[list[str], Stream]:
+def _archived(source: Path) -> tuple[list[str], Store]:
     try:
         archive = zipfile.ZipFile(source)
-    except _DAMAGED as error:
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise RequestError(f"{source} is no readable ZIP file: {error}") from None
-    paths = {PurePosixPath(entry.filename): entry for entry in archive.infolist()}
-    entries = {
-        path.as_posix(): entry
-        for path, entry in paths.items()
-        if not entry.is_dir() and not any(_is_hidden(part) for part in path.parts)
-    }
-    return list(entries), lambda name: archive.open(entries[name])
+    entries: dict[str, zipfile.ZipInfo] = {}
+    for entry in archive.infolist():
+        name = entry.filename.replace("\\", "/")  # Windows writes what the format forbids
+        path = PurePosixPath(name.lstrip("/"))
+        if ".." in path.parts:
+            raise RequestError(f"{source} has a file {name!r}, which leads out of it")
+        if name.endswith("/") or any(_is_hidden(part) for part in path.parts):
+            continue
+        if path.as_posix() in entries:
+            raise RequestError(f"{source} has two files {path.as_posix()}: which is meant?")
+        entries[path.as_posix()] = entry
+    return list(entries), Store(
+        lambda name: archive.open(entries[name]), lambda name: entries[name].file_size
+    )
 
 
 def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
-
-
-def _is_image(name: str) -> bool:
-    kind = Image.registered_extensions().get(PurePosixPath(name).suffix.lower())
-    return kind in Image.OPEN
-
-
-def _labels(text: bytes, file: Path, names: tuple[str, ...]) -> dict[str, int]:
-    """Read ``{"labels": [[path, label], ...]}``; with ``null`` in its place no label is known."""
-    try:
-        entries = json.loads(text)["labels"]
-        pairs = [(name, -1) for name in names] if entries is None else [(n, k) for n, k in entries]
-    except (ValueError, KeyError, TypeError) as error:
-        raise RequestError(
-            f'{file} is not of the form {{"labels": [[path, label], ...]}}: {error}'
-        ) from None
-    return {str(name): _label(label, str(name), file) for name, label in pairs}
-
-
-def _label(label: Any, name: str, file: Path) -> int:
-    if type(label) is not int or not -1 <= label < _MOST_CLASSES:
-        raise RequestError(
-            f"{file} gives {name} the label {label!r}; a label is a whole number from 0 to "
-            f'{_MOST_CLASSES - 1}, or -1 for "unknown"'
-        )
-    return label
-
-
-def _below(labels: dict[str, int], start: str) -> dict[str, int]:
-    return {n.removeprefix(start): k for n, k in labels.items() if n.startswith(start)}
