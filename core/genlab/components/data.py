@@ -164,18 +164,16 @@ def doubts_of(data: Data) -> Iterator[str]:
 
 def _doubted_levels(data: Data, x: Tensor) -> Iterator[str]:
     """Say what looks wrong about the levels of images ``(N, C, H, W)``."""
+    settles = data.dataset.params
     opacity = x.shape[1] in (2, 4)
     brightest = int((x[:, :-1] if opacity else x).max())
-    if brightest < _DARK:
-        settles = (
-            "; dataset.range says which values are white" if "range" in data.dataset.params else ""
+    if brightest < _DARK and "range" in settles:
+        yield (
+            f"the images are dark: the brightest value is {brightest} of 255; dataset.range says which values "
+            f"are white"
         )
-        yield f"the images are dark: the brightest value is {brightest} of 255{settles}"
-    if opacity and int(x[:, -1].min()) == 255:
-        fewer = f"; dataset.channels={x.shape[1] - 1} leaves it out" * (
-            "channels" in data.dataset.params
-        )
-        yield f"the opacity is the same everywhere{fewer}"
+    if opacity and "channels" in settles and int(x[:, -1].min()) == 255:
+        yield f"nothing is transparent: dataset.channels={x.shape[1] - 1} leaves the opacity out"
 
 
 def _pair(given: Any) -> tuple[Any, Any]:
