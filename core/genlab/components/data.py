@@ -169,8 +169,8 @@ def _doubted_levels(data: Data, x: Tensor) -> Iterator[str]:
     brightest = int((x[:, :-1] if opacity else x).max())
     if brightest < _DARK and "range" in settles:
         yield (
-            f"the images are dark: the brightest value is {brightest} of 255; dataset.range says which values "
-            f"are white"
+            f"the images are dark: the brightest value is {brightest} of 255; dataset.range says which "
+            f"values are white"
         )
     if opacity and "channels" in settles and int(x[:, -1].min()) == 255:
         yield f"nothing is transparent: dataset.channels={x.shape[1] - 1} leaves the opacity out"
