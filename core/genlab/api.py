@@ -23,7 +23,7 @@ from genlab.config import (
 from genlab.errors import RequestError
 from genlab.runs.run import Run
 from genlab.runs.series import carry_out, compare_runs, experiment_tables, jobs_of, swept
-from genlab.runs.start import continue_run, start_run
+from genlab.runs.start import built_trackers, continue_run, start_run
 from genlab.runs.status import Stage
 
 __all__ = ["compare", "load", "open_run", "request", "resume", "run", "sweep"]
@@ -217,7 +217,8 @@ def sweep(
     else:
         jobs = jobs_of([sweep], Path(out), **request_options)
     chosen: Engine = build("engine", engine) if isinstance(engine, str) else engine
-    return list(chosen.carry_out(jobs, carry_out, trackers=lambda job: trackers))
+    built = built_trackers(trackers)  # what is missing is missed before any work
+    return list(chosen.carry_out(jobs, carry_out, trackers=lambda job: built))
 
 
 def compare(

@@ -26,6 +26,9 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
 BUILT_LATER = ("backbone", "density", "objective")
 """Roles whose components are built for data or a model: the checks do it."""
 
+ELSEWHERE = (("tracker", "mlflow"), ("tracker", "wandb"))
+"""Components that take seconds to import, and are checked where their other tests are."""
+
 FOLDERS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "cifar10": "cifar10"}
 """Where the data sets that live in files are looked for under GENLAB_DATA."""
 
@@ -39,6 +42,8 @@ def cases() -> list[Any]:
     found: list[Any] = []
     for role in ROLES:
         for name in registry(role).names():
+            if (role, name) in ELSEWHERE:
+                continue
             try:
                 component = registry(role).get(name)
             except BrokenComponentError as error:

@@ -55,8 +55,8 @@ class Everything(Tracker):
     def evaluated(self, path: Path, metrics: Mapping[str, Any]) -> None:
         self._note(path, f"{len(metrics)}")
 
-    def figure_drawn(self, path: Path, name: str, file: Path) -> None:
-        self._note(path, f"{name} {file.stat().st_size}")
+    def figure_drawn(self, path: Path, step: int, name: str, file: Path) -> None:
+        self._note(path, f"{name} at {step}: {file.stat().st_size}")
 
     def run_ended(self, path: Path, status: str) -> None:
         self._note(path, status)

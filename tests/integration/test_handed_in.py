@@ -406,9 +406,9 @@ def test_trackers_by_name_and_by_object(tmp_path: Path, small: dict[str, Any]) -
         def evaluated(self, metrics: dict[str, Any]) -> None:
             self.heard.append(metrics["metrics"][-1]["name"])
 
-        def figure_drawn(self, name: str, file: Path) -> None:
+        def figure_drawn(self, step: int, name: str, file: Path) -> None:
             assert file.read_bytes().startswith(b"\x89PNG")
-            self.heard.append(f"{name} in {file.parent.name}/{file.name}")
+            self.heard.append(f"{name} of {step}: {file.name}")
 
         def run_ended(self, status: str) -> None:
             self.heard.append(status)
@@ -436,7 +436,7 @@ def test_trackers_by_name_and_by_object(tmp_path: Path, small: dict[str, Any]) -
     assert Notes.heard == [
         "gaussian", "60 steps from 0", "step 20: 33%", "step 40: 67%", "step 60: 100%",
         "saved last.safetensors", "sliced-wasserstein at 60", "saved last.safetensors", "100 samples",
-        "sliced-wasserstein", "loss in figures/loss.png", "done",
+        "sliced-wasserstein", "loss of 60: loss.png", "done",
     ]  # fmt: skip
     assert alone.steps == [20, 40]
     assert len(said) == 1

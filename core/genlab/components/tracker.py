@@ -94,8 +94,8 @@ class _HookSpec:
         """Hand out the final numbers, as they stand in ``metrics.json``."""
 
     @_spec
-    def figure_drawn(self, path: Path, name: str, file: Path) -> None:
-        """Tell that a figure was drawn, and written to ``file`` as PNG."""
+    def figure_drawn(self, path: Path, step: int, name: str, file: Path) -> None:
+        """Tell that a figure of the model after ``step`` steps was written to ``file``, as PNG."""
 
     @_spec
     def run_ended(self, path: Path, status: str) -> None:

@@ -247,7 +247,9 @@ def _draw(work: Work) -> None:
             for suffix, data in formats.items():
                 write_bytes(work.folder.figure_file(name, f".{suffix}"), data)
             file = work.folder.figure_file(name, ".png")
-            work.hooks.tell("figure_drawn", path=work.folder.path, name=name, file=file)
+            work.hooks.tell(
+                "figure_drawn", path=work.folder.path, step=work.steps, name=name, file=file
+            )
             advance(done)
 
 

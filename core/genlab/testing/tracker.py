@@ -73,8 +73,8 @@ def _life(path: Path, *, labels: bool = True, status: str = "done") -> list[Even
         ("stage_started", {"stage": "sampling", "total": 1}),
         ("stage_advanced", {"stage": "sampling", "done": 1}),
         ("samples_drawn", {"x": x, "y": y}),
-        ("evaluated", {"metrics": {"metrics": [number]}}),
-        ("figure_drawn", {"name": "samples", "file": figure}),
+        ("evaluated", {"metrics": {"steps": 2, "metrics": [number]}}),
+        ("figure_drawn", {"step": 2, "name": "samples", "file": figure}),
     ]
     told = events if status == "done" else events[:6]
     return [
