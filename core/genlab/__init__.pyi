@@ -51,6 +51,7 @@ from .components import explain as explain
 from .components import extra as extra
 from .components import hookimpl as hookimpl
 from .components import is_picture as is_picture
+from .components import require_extra as require_extra
 from .components import right_expand as right_expand
 from .components import time_at as time_at
 from .components import unreadable as unreadable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -42,3 +43,18 @@ def test_a_package_that_is_there_and_broken_is_told_as_it_is(
     assert importlib.util.find_spec("halfway")
     with pytest.raises(ModuleNotFoundError, match="not_there_at_all"):
         genlab.extra("halfway", "halfway", "this test")
+
+
+def test_a_package_is_required_without_importing_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loud").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    for package in ("loud", "quite_absent"):  # a folder without code is no package
+        with pytest.raises(
+            genlab.RequestError, match=rf"^this test needs .* {package}: .*'genlab\[more\]'$"
+        ):
+            genlab.require_extra(package, "more", "this test")
+    (tmp_path / "loud" / "__init__.py").write_text("raise AssertionError('imported')")
+    importlib.invalidate_caches()
+    genlab.require_extra("loud", "more", "this test")

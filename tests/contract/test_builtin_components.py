@@ -33,7 +33,12 @@ FOLDERS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "cifar10": "cifar1
 """Where the data sets that live in files are looked for under GENLAB_DATA."""
 
 
-EXTRAS = {"diffusers-unet": "diffusers", "timm": "timm", "zuko": "zuko"}
+EXTRAS = {
+    "diffusers-unet": "diffusers",
+    "tensorboard": "tensorboard",
+    "timm": "timm",
+    "zuko": "zuko",
+}
 """Packages that components need and genlab does not."""
 
 

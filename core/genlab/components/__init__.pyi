@@ -35,6 +35,7 @@ from .engine import Engine as Engine
 from .engine import Job as Job
 from .engine import Outcome as Outcome
 from .extras import extra as extra
+from .extras import require_extra as require_extra
 from .metric import HasIntervals as HasIntervals
 from .metric import HasModes as HasModes
 from .metric import Metric as Metric

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Any
 
 from genlab.errors import RequestError
 
-__all__ = ["extra"]
+__all__ = ["extra", "require_extra"]
 
 
 def extra(module: str, name: str, what: str) -> Any:
@@ -35,6 +36,30 @@ def extra(module: str, name: str, what: str) -> Any:
         package = module.partition(".")[0]
         if (error.name or "").partition(".")[0] != package:
             raise  # it is there, and something that it needs is not
-        raise RequestError(
-            f"{what} needs the package {package}: pip install 'genlab[{name}]'"
-        ) from None
+        raise _missing(package, name, what) from None
+
+
+def require_extra(package: str, name: str, what: str) -> None:
+    """Check that a package is installed, without importing it, which may take seconds.
+
+    Args:
+        package: The package.
+        name: The extra of genlab that brings it.
+        what: What needs it, in words, for the message.
+
+    Raises:
+        RequestError: It is not installed; the message says how to install it.
+
+    Example:
+        >>> import genlab
+        >>> genlab.require_extra("json", "json", "this line")
+    """
+    found = importlib.util.find_spec(package)
+    if (
+        found is None or found.origin is None
+    ):  # a folder of that name, such as wandb's, is no package
+        raise _missing(package, name, what)
+
+
+def _missing(package: str, name: str, what: str) -> RequestError:
+    return RequestError(f"{what} needs the package {package}: pip install 'genlab[{name}]'")

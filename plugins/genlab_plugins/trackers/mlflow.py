@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genlab import Tracker
+from genlab import Tracker, require_extra
 from genlab_plugins.trackers.service import (
     final_numbers,
     flat,
@@ -17,7 +17,6 @@ from genlab_plugins.trackers.service import (
     kept,
     numbers,
     quiet,
-    require_packages,
 )
 
 __all__ = ["MLflow"]
@@ -47,7 +46,8 @@ class MLflow(Tracker):
     def __init__(
         self, *, uri: str | None = None, experiment: str | None = None, artifact: bool = True
     ) -> None:
-        require_packages("mlflow", "mlflow", "sqlalchemy", "alembic")
+        for package in ("mlflow", "sqlalchemy", "alembic"):
+            require_extra(package, "mlflow", "the tracker 'mlflow'")
         quiet(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_LOGGING_LEVEL="WARNING",
               MLFLOW_HTTP_REQUEST_MAX_RETRIES="2")  # fmt: skip
         self.uri, self.experiment, self.artifact = uri, experiment, artifact

@@ -1,37 +1,18 @@
-"""What trackers of other services share: packages that may be missing, names of runs, plain parameters."""
+"""What trackers of other services share: settings of packages, names of runs, plain parameters."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from genlab import RequestError, write_bytes
+from genlab import write_bytes
 
-__all__ = ["final_numbers", "flat", "keep", "kept", "numbers", "quiet", "require_packages"]
+__all__ = ["final_numbers", "flat", "keep", "kept", "numbers", "quiet"]
 
 Plain = bool | int | float | str
-
-
-def require_packages(tracker: str, *packages: str) -> None:
-    """Refuse a tracker whose packages are not installed, without importing them.
-
-    Args:
-        tracker: Its name, which is that of the extra, too.
-        packages: The packages.
-
-    Raises:
-        RequestError: One is missing.
-    """
-    for package in packages:
-        found = find_spec(package)
-        if found is None or found.origin is None:  # a folder of the name is no package
-            raise RequestError(
-                f"the tracker {tracker} needs the package {package}: pip install 'genlab[{tracker}]'"
-            )
 
 
 def quiet(**settings: str) -> None:

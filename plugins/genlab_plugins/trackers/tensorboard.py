@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from genlab import Tracker
-from genlab_plugins.trackers.service import final_numbers, flat, numbers, require_packages
+from genlab import Tracker, require_extra
+from genlab_plugins.trackers.service import final_numbers, flat, numbers
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -33,7 +33,7 @@ class TensorBoard(Tracker):
     """
 
     def __init__(self, *, log_dir: Path | None = None) -> None:
-        require_packages("tensorboard", "tensorboard")
+        require_extra("tensorboard", "tensorboard", "the tracker 'tensorboard'")
         self.log_dir = log_dir
         self._writers: dict[Path, SummaryWriter] = {}
         self._config: dict[Path, Mapping[str, Any]] = {}

@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from genlab import Tracker
+from genlab import Tracker, require_extra
 from genlab_plugins.trackers.service import (
     final_numbers,
     keep,
     kept,
     numbers,
     quiet,
-    require_packages,
 )
 
 __all__ = ["WandB"]
@@ -50,7 +49,7 @@ class WandB(Tracker):
         log_dir: Path | None = None,
         artifact: bool = True,
     ) -> None:
-        require_packages("wandb", "wandb")
+        require_extra("wandb", "wandb", "the tracker 'wandb'")
         quiet(WANDB_ERROR_REPORTING="false")
         self.project, self.entity, self.mode = project, entity, mode
         self.log_dir, self.artifact = log_dir, artifact

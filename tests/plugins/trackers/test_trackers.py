@@ -223,7 +223,9 @@ def test_a_missing_package_is_said_before_any_work(
     monkeypatch.setitem(sys.modules, name, None)
     said = command("run", "--steps", "1", "--out", tmp_path / "run", "--tracker", name)
     assert said.status == 2
-    assert f"the tracker {name} needs the package {name}: pip install 'genlab[{name}]'" in said.err
+    assert (
+        f"the tracker '{name}' needs the package {name}: pip install 'genlab[{name}]'" in said.err
+    )
     assert not (tmp_path / "run").exists()
     with pytest.raises(RequestError, match="needs the package"):
         genlab.sweep({"seed": [0, 1]}, out=tmp_path / "sweep", trackers=[name], **SMALL)
