@@ -147,7 +147,7 @@ def test_a_sound_one_passes_and_every_hook_is_told() -> None:
         "2 0",
         "sampling 1",
         "4 4",
-        "1",
+        "2",
         "done",
     ):
         assert part in life
