@@ -21,6 +21,7 @@ from genlab.config import (
     with_path,
 )
 from genlab.errors import RequestError
+from genlab.runs.combinations import Sweep
 from genlab.runs.run import Run
 from genlab.runs.series import carry_out, compare_runs, experiment_tables, jobs_of, swept
 from genlab.runs.start import built_trackers, continue_run, start_run
@@ -182,7 +183,7 @@ def resume(
 
 
 def sweep(
-    sweep: Mapping[str, list[Any]] | str | Path,
+    sweep: Sweep | str | Path,
     *,
     out: str | Path = "runs/sweep",
     engine: str | Engine = "local",
@@ -196,7 +197,9 @@ def sweep(
 
     Args:
         sweep: A list of values for each setting, such as ``{"degradation": ["gaussian", "blur"],
-            "sampler": ["ddim", "cold"]}``; or the name or file of an experiment with a table ``[sweep]``.
+            "sampler": ["ddim", "cold"]}``; a list of such tables, which are put together; a table with
+            ``draws`` and ranges, as the page on scaling shows; or the name or file of an experiment with a
+            table ``[sweep]``.
         out: The folder that the runs go into.
         engine: Who carries them out.
         trackers: Trackers of every run.
@@ -209,7 +212,7 @@ def sweep(
     Raises:
         RequestError: The request was wrong.
     """
-    if isinstance(sweep, Mapping):
+    if not isinstance(sweep, str | Path):
         options = dict(request_options)
         budget = {unit: options.pop(unit, None) for unit in ("minutes", "steps", "epochs")}
         assignments = options.pop("set", ())

@@ -35,3 +35,27 @@ def test_a_series_that_measures_nothing_is_done_and_says_that_it_is_not_compared
     assert exit_status(["sweep", str(file), "--out", str(tmp_path / "runs")]) == 0
     assert "mine is not compared: none of these runs has numbers" in capsys.readouterr().out
     assert not list(tmp_path.rglob("comparison.csv"))
+
+
+def test_a_series_is_listed_and_cut_into_parts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every run is in one part, with those that train the same; nothing is carried out."""
+    file = tmp_path / "mine.toml"
+    file.write_text('[sweep]\nseed = [0, 1, 2]\nsampler = ["ddim", "ddpm"]\n', "utf-8")
+    out = tmp_path / "runs"
+
+    def listed(*options: str) -> list[str]:
+        assert exit_status(["sweep", str(file), "--out", str(out), "--list", *options]) == 0
+        return [line.split()[-1] for line in capsys.readouterr().out.splitlines()]
+
+    whole = listed()
+    assert whole == [f"mine/{seed}-{sampler}" for seed in (0, 1, 2) for sampler in ("ddim", "ddpm")]
+    parts = [listed("--only", f"{i}/2") for i in (1, 2)]
+    assert parts == [whole[:2] + whole[4:], whole[2:4]]
+    assert not out.exists()
+    for wrong in ("3/2", "0/2", "half"):
+        assert exit_status(["sweep", str(file), "--out", str(out), "--only", wrong]) == 2
+        assert "the I-th of N parts is asked for by I/N" in " ".join(
+            capsys.readouterr().err.split()
+        )

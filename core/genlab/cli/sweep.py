@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from genlab.cli.options import Data
+from genlab.cli.series import Engine, Jobs, Listed, Only, series
 
 __all__ = ["sweep"]
 
@@ -22,7 +23,10 @@ def sweep(
     data: Data = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every run.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
-    engine: Annotated[str, typer.Option(help="Who carries the runs out.")] = "local",
+    engine: Engine = "local",
+    jobs: Jobs = None,
+    listed: Listed = False,
+    only: Only = None,
     out: Annotated[Path, typer.Option(help="The folder that the runs go into.")] = Path("runs"),
 ) -> None:
     """Carry out one run for every combination of a sweep's values, and compare them.
@@ -30,6 +34,7 @@ def sweep(
     What is done is skipped and what was stopped goes on, so that the command can be given again. Runs that
     differ in nothing that the training depends on, such as in the sampler, train once.
     """
-    from genlab.cli.reproduce import series
-
-    series([file], out, budget=budget, data=data, seed=seed, device=device, engine=engine)
+    series(
+        [file], out, budget=budget, data=data, seed=seed, device=device,
+        engine=engine, jobs=jobs, listed=listed, only=only,
+    )  # fmt: skip

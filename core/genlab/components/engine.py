@@ -21,11 +21,13 @@ class Job:
         path: Where it lies.
         tables: Its request.
         series: Name of the sweep that it belongs to; empty for none.
+        after: The folder of a job that trains the same, and is done first; None for none.
     """
 
     path: Path
     tables: Mapping[str, Any]
     series: str = ""
+    after: Path | None = None
 
 
 @dataclass(frozen=True)

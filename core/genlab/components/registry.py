@@ -26,7 +26,16 @@ from typing import Any
 from genlab.errors import BrokenComponentError, RequestError, unknown
 from genlab.files import cache_folder
 
-__all__ = ["ROLES", "Entry", "Registry", "build", "register", "registry", "role_class"]
+__all__ = [
+    "ROLES",
+    "Entry",
+    "Registry",
+    "build",
+    "register",
+    "registered",
+    "registry",
+    "role_class",
+]
 
 ROLES: Mapping[str, str] = MappingProxyType(
     {
@@ -264,6 +273,11 @@ def register(role: str, name: str, component: type[Any]) -> None:
 
 
 _registered: dict[str, dict[str, type[Any]]] = {}
+
+
+def registered() -> list[tuple[str, str, type[Any]]]:
+    """Return what :func:`register` was given in this process: role, name and class."""
+    return [(role, name, cls) for role, names in _registered.items() for name, cls in names.items()]
 
 
 def build(role: str, name: str, /, *context: Any, **params: Any) -> Any:

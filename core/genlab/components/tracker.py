@@ -9,7 +9,8 @@ run goes on.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,7 +22,7 @@ from genlab.errors import RequestError, unknown
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Hooks", "Tracker", "hookimpl"]
+__all__ = ["HOOKS", "Hooks", "Tracker", "forwarding", "hookimpl"]
 
 _spec = pluggy.HookspecMarker("genlab")
 
@@ -102,7 +103,8 @@ class _HookSpec:
         """Tell that the run ended, with ``"done"``, ``"interrupted"`` or ``"failed"``."""
 
 
-_NAMES = tuple(name for name in vars(_HookSpec) if not name.startswith("_"))
+HOOKS = tuple(name for name in vars(_HookSpec) if not name.startswith("_"))
+"""The names of all hooks."""
 
 
 class Tracker(Component):
@@ -123,10 +125,28 @@ class Tracker(Component):
         """Mark the hooks of a new class."""
         super().__init_subclass__(**options)
         for name, value in list(vars(cls).items()):
-            if name in _NAMES:
+            if name in HOOKS:
                 setattr(cls, name, hookimpl(value))
             elif callable(value) and not name.startswith("_") and not isinstance(value, type):
-                raise unknown("hook", name, _NAMES)
+                raise unknown("hook", name, HOOKS)
+
+
+def forwarding(send: Callable[[str, dict[str, Any]], None]) -> Tracker:
+    """Return a tracker that passes every hook on with all of its arguments, such as to another process.
+
+    Args:
+        send: Takes the name of a hook, and its arguments by name.
+    """
+
+    def passing(name: str) -> Callable[..., None]:
+        @wraps(getattr(_HookSpec, name))
+        def hook(self: Tracker, **arguments: Any) -> None:
+            send(name, arguments)
+
+        return hook
+
+    made: type[Tracker] = type("Forwarding", (Tracker,), {name: passing(name) for name in HOOKS})
+    return made()
 
 
 class Hooks:
@@ -151,7 +171,7 @@ class Hooks:
                 raise RequestError(f"the tracker {name}: {' '.join(str(error).split())}") from None
             if not self._manager.get_hookcallers(tracker):
                 raise RequestError(
-                    f"the tracker {name} has none of the hooks: {', '.join(_NAMES)}. Subclasses of "
+                    f"the tracker {name} has none of the hooks: {', '.join(HOOKS)}. Subclasses of "
                     f"genlab.Tracker override them, methods of other objects are marked with "
                     f"genlab.hookimpl"
                 )

@@ -19,6 +19,7 @@ from genlab.config.resolved import (
     Resolved,
     TrainedAlone,
     TrainedPrior,
+    checked,
 )
 from genlab.config.tables import SLOTS, merge, nested, parse_assignments, refuse_two_places
 
@@ -40,6 +41,7 @@ __all__ = [
     "TrainedPrior",
     "assemble",
     "assemble_model",
+    "checked",
     "choose",
     "class_of",
     "defaults",

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
-from genlab.components.component import Component
 from genlab.components.engine import Job, Outcome
-from genlab.config import SLOTS, merge, nested
+from genlab.config import SLOTS, merge
 from genlab.errors import GenlabError, RequestError, unknown
 from genlab.evaluation.comparison import Compared, compared
 from genlab.experiments import experiment_names, read_experiment
-from genlab.guards import file_name, require_name
+from genlab.guards import require_name
 from genlab.report.comparison import write_comparison
+from genlab.runs.combinations import Sweep, combinations, is_plain
 from genlab.runs.folder import RunFolder
 from genlab.runs.run import Run
-from genlab.runs.start import continue_run, start_run
+from genlab.runs.start import UNTRAINED, continue_run, start_run
 from genlab.runs.status import read_status
 
 __all__ = [
@@ -85,25 +81,43 @@ def jobs_of(
     for name in names or experiment_names():
         tables = merge(experiment_tables(name, budget), over)
         stem = require_name("experiment", str(tables["experiment"]))
-        sweep: dict[str, Any] | None = tables.pop("sweep", None)
+        sweep: Sweep | None = tables.pop("sweep", None)
         found += [Job(out / stem, tables)] if sweep is None else swept(tables, sweep, out / stem)
     return found
 
 
-def swept(tables: Mapping[str, Any], sweep: Mapping[str, Any], out: Path) -> list[Job]:
+def swept(tables: Mapping[str, Any], sweep: Sweep, out: Path) -> list[Job]:
     """Return one run for every combination of a sweep's values.
 
     Args:
         tables: The request that all of them share.
-        sweep: A list of values for each setting, such as ``{"degradation": ["gaussian", "blur"]}``.
+        sweep: What varies; see :func:`~genlab.runs.combinations.combinations`.
         out: The folder that the runs go into; its name is that of the series.
 
     Raises:
-        RequestError: A value is no list.
+        RequestError: A value is no list, or a combination is there twice.
     """
-    return [
-        Job(out / label, merge(tables, change), out.name) for label, change in _combinations(sweep)
-    ]
+    jobs: list[Job] = []
+    for label, change in combinations(sweep):
+        merged = merge(tables, change)
+        first = next((job for job in jobs if _train_alike(job.tables, merged)), None)
+        jobs.append(Job(out / label, merged, out.name, first.path if first else None))
+    return jobs
+
+
+def _train_alike(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Say whether two requests ask for the same training, as far as they tell."""
+    keys = (a.keys() | b.keys()) - set(UNTRAINED)
+    return all(_same(a.get(key), b.get(key)) for key in keys)
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Compare settings; of what is no plain value, such as a tensor, only the very same is the same."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return a is b or (is_plain(a) and is_plain(b) and bool(a == b))
 
 
 def carry_out(job: Job, trackers: Sequence[object]) -> Outcome:
@@ -153,51 +167,9 @@ def compared_of(run: Run) -> Compared:
     return Compared(run.path.name, config.dataset.name, config.made_of, run.metrics)
 
 
-def _combinations(sweep: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give every combination of a sweep's values: its label and its change to the request."""
-    if not sweep:
-        raise RequestError("sweep: the table is empty; it has a list of values for each setting")
-    labelled = [zip(_labels(key, values), values, strict=True) for key, values in sweep.items()]
-    for combination in itertools.product(*labelled):
-        change: dict[str, Any] = {}
-        for key, (_, value) in zip(sweep, combination, strict=True):
-            change = merge(change, nested(key, value))
-        yield "-".join(label for label, _ in combination), change
-
-
-def _labels(key: str, values: Any) -> list[str]:
-    """Return values of a sweep as parts of the names of folders; objects that look the same are numbered."""
-    if not isinstance(values, list) or not values:
-        raise RequestError(f"sweep.{key}: a sweep goes through a list of values")
-    labels = [_label(value) for value in values]
-    for i, value in enumerate(values):
-        if labels.count(labels[i]) > 1 and _is_plain(value):
-            raise RequestError(f"sweep.{key}: {labels[i]} is there twice")
-    return [
-        label if labels.count(label) == 1 else f"{label}-{labels[:i].count(label) + 1}"
-        for i, label in enumerate(labels)
-    ]
-
-
-def _label(value: Any) -> str:
-    if isinstance(value, Mapping):
-        found = "-".join(map(str, value.values()))
-    elif inspect.isclass(value) or inspect.isfunction(value):
-        found = value.__name__
-    elif _is_plain(value) or (isinstance(value, Component) and not isinstance(value, nn.Module)):
-        found = str(value)
-    else:
-        found = type(value).__name__
-    return file_name(found)
-
-
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, str | int | float | list | Mapping)
-
-
 def _handed_in(tables: Mapping[str, Any]) -> dict[str, Any]:
     """Return the objects of a request, by the place that they take."""
-    found = {slot: tables[slot] for slot in SLOTS if slot in tables and not _is_plain(tables[slot])}
-    lists = {key: [item for item in tables.get(key, ()) if not _is_plain(item)]
+    found = {slot: tables[slot] for slot in SLOTS if slot in tables and not is_plain(tables[slot])}
+    lists = {key: [item for item in tables.get(key, ()) if not is_plain(item)]
              for key in ("metrics", "figures")}  # fmt: skip
     return found | {key: items for key, items in lists.items() if items}

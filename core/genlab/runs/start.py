@@ -19,7 +19,10 @@ from genlab.runs.run import Run
 from genlab.runs.status import STAGES, Stage, read_status
 from genlab.training import read_checkpoint
 
-__all__ = ["built_trackers", "continue_run", "start_run"]
+__all__ = ["UNTRAINED", "built_trackers", "continue_run", "start_run"]
+
+UNTRAINED = ("metrics", "figures", "experiment", "sampling", "sampler")
+"""The parts of a request that trained weights do not depend on, unless a run evaluates while it trains."""
 
 
 def start_run(
@@ -162,8 +165,7 @@ def _training_of(config: Resolved) -> dict[str, Any]:
         config.evaluation.times
     ):  # evaluations during training are part of the run, and use all of these
         return tables
-    unused = ("metrics", "figures", "experiment", "sampling", "sampler")
-    return {key: value for key, value in tables.items() if key not in unused}
+    return {key: value for key, value in tables.items() if key not in UNTRAINED}
 
 
 def _take_training(sibling: RunFolder, pipeline: Pipeline) -> None:
