@@ -121,3 +121,10 @@ def mutants(session: nox.Session) -> None:
     sync(session, "mutants")
     session.run("pytest", "-q", "-n0", "tests/mutants")
     session.run("python", "tests/mutants", *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """End runs at any moment, damage folders: `nox -s faults -- --kills 200 --damage 3000`."""
+    sync(session, "test")
+    session.run("python", "tests/faults", *session.posargs)

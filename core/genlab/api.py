@@ -156,6 +156,7 @@ def resume(
     epochs: float | None = None,
     data: str | Path | None = None,
     device: str | None = None,
+    checkpoint: str | None = None,
     trackers: Iterable[object] = (),
     components: Mapping[str, Any] | None = None,
 ) -> Run:
@@ -168,6 +169,8 @@ def resume(
         epochs: New budget in passes over the data.
         data: The data folder, where it has moved.
         device: Where to compute; None: as before.
+        checkpoint: The checkpoint to go back to, such as ``"step-0000400"``, where the last is damaged; None:
+            the last.
         trackers: Objects with hooks, or names of trackers.
         components: What cannot be imported, by the place that it takes.
 
@@ -178,7 +181,7 @@ def resume(
     budget = _one_budget({"minutes": minutes, "steps": steps, "epochs": epochs})
     return continue_run(
         Path(path), budget=budget or None, data=None if data is None else str(data), device=device,
-        trackers=trackers, components=components,
+        checkpoint=checkpoint, trackers=trackers, components=components,
     )  # fmt: skip
 
 

@@ -1,18 +1,20 @@
 """The errors that a user can meet, and how they are worded.
 
 A :class:`RequestError` says that the request was wrong: it is raised before any work, and the command
-line turns it into one line and exit code 2. A :class:`RunError` says that a run failed: exit code 1.
+line turns it into one line and exit code 2. A :class:`RunError` says that a run failed: exit code 1. An
+:class:`Interrupted` says that somebody stopped it: exit code 3.
 """
 
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Any
 
-__all__ = ["BrokenComponentError", "GenlabError", "RequestError", "RunError", "brief", "listed",
-           "nearest", "printable", "unknown"]  # fmt: skip
+__all__ = ["BrokenComponentError", "FileError", "GenlabError", "Interrupted", "RequestError", "RunError",
+           "brief", "is_out_of_memory", "listed", "nearest", "printable", "unknown", "worded_os_error"]  # fmt: skip
 
 _BRIEF = 80  # characters of what was given that a message repeats
 _LISTED = 160  # characters of a list in a message
@@ -75,6 +77,55 @@ def listed(items: Iterable[str], most: int = _LISTED, between: str = ", ") -> st
     text = between.join(told)
     text = text if len(text) <= most else f"{text[: most - 1]}…"
     return f"{text}{between}and {left} more" if left else text
+
+
+class FileError(RunError, OSError):
+    """A file could not be read or written, for a reason that lies with the disk or the system."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run was stopped by the user or by the system; the message says how it goes on."""
+
+
+_REASONS = {
+    "ENOSPC": "the disk is full: make room there",
+    "EDQUOT": "your quota of the disk is used up: make room there",
+    "EROFS": "the disk can only be read: choose a place that can be written to",
+    "EACCES": "you have no permission: choose another place, or change its owner or mode",
+    "EPERM": "you have no permission: choose another place, or change its owner or mode",
+    "ENAMETOOLONG": "the name is too long: choose a shorter one",
+    "ENOENT": "there is no such file or folder: was it removed, or is its disk no longer there?",
+    "ENOTDIR": "a part of the path is a file and no folder",
+    "EISDIR": "it is a folder and no file",
+    "EIO": "the disk does not answer as it should: is it still connected?",
+    "ESTALE": "the disk is no longer there: is it still connected?",
+    "ENODEV": "the disk is no longer there: is it still connected?",
+    "ENOTCONN": "the disk is no longer there: is it still connected?",
+    "EMFILE": "too many files are open: raise the limit (ulimit -n)",
+}
+
+
+def worded_os_error(error: OSError, file: object = None) -> str:
+    """Say in words what the operating system refused, and what may help.
+
+    Args:
+        error: What it raised.
+        file: The file in question; None: the one that the error names.
+    """
+    if isinstance(error, FileError):
+        return str(error)
+    place = error.filename if file is None else file
+    name = errno.errorcode.get(error.errno or 0, "")
+    reason = _REASONS.get(name) or error.strerror or str(error) or type(error).__name__
+    return reason if place is None else f"{place}: {reason}"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an error is one of memory that ran out, on the host or on an accelerator."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
 
 
 def nearest(name: str, options: Iterable[str], most: int = 3) -> list[str]:

@@ -184,8 +184,10 @@ def test_a_failed_run_exits_with_1_and_a_stopped_one_with_3(
     logged = ("--steps", 8, "--set", "training.log_every=2")
     said = command("run", *SMALL, *logged, "--tracker", "stop", "--out", out)
     assert said.status == 3
-    assert said.err == "error: stopped\n"
-    assert "genlab resume goes on from here" in " ".join(said.out.split())
+    wanted = (
+        f"stopped in the stage training, with a checkpoint of step 4; to go on: genlab resume {out}"
+    )
+    assert said.err == f"error: {wanted}\n"
     assert genlab.open_run(out).status.outcome == "interrupted"
     said = command("resume", out, "--tracker", "stop")
     assert said.status == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -113,11 +114,49 @@ class WrongArgument(Tracker):
     def step_done(self, stp: int) -> None: ...
 
 
+class WrongKeyword(Tracker):
+    def step_done(self, *, stp: int) -> None: ...
+
+
+class Yielding(Tracker):
+    def step_done(self, step: int) -> Iterator[int]:
+        yield step
+
+
+class Wrapping:
+    @hookimpl(wrapper=True)
+    def step_done(self, step: int) -> Iterator[None]:
+        yield
+
+
+def test_arguments_are_taken_with_a_default_by_keyword_or_all_together() -> None:
+    told: list[Any] = []
+
+    class Default(Tracker):
+        def step_done(self, step: int = -1, factor: int = 2) -> None:
+            told.append(factor * step)
+
+    class Keyword(Tracker):
+        def step_done(self, *, progress: float) -> None:
+            told.append(progress)
+
+    class All(Tracker):
+        def step_done(self, **given: Any) -> None:
+            told.append(sorted(given))
+
+    for tracker in (Default(), Keyword(), All()):
+        Hooks([tracker]).tell("step_done", path=HERE, step=3, progress=0.5, record={})
+    assert told == [6, 0.5, ["path", "progress", "record", "step"]]
+
+
 @pytest.mark.parametrize(
     ("tracker", "message"),
     [
         (WrongHook(), r"^the tracker WrongHook: unknown hook 'step_don'"),
         (WrongArgument(), r"^the tracker WrongArgument: .*step_done.*stp"),
+        (WrongKeyword(), r"^the tracker WrongKeyword: unknown argument of step_done 'stp'.*'step'"),
+        (Yielding(), r"^the tracker Yielding: step_done yields"),
+        (Wrapping(), r"^the tracker Wrapping: step_done yields"),
         (
             object(),
             r"^the tracker object has none of the hooks: run_started, training_started, .*hookimpl$",

@@ -243,6 +243,7 @@ def test_a_run_of_another_time_is_refused_in_one_line(
     old.mkdir()
     tables = tomllib.loads((digits_run.path / "run.toml").read_text())
     assert tables.pop("format") == 2
+    assert tables.pop("checksum")
     (old / "run.toml").write_text(tomli_w.dumps(tables))
     for arguments in (
         ("sample", old), ("resume", old), ("figures", old), ("evaluate", old), ("compare", old, old)
@@ -273,19 +274,22 @@ def test_a_damaged_run_is_refused(
     assert "there is no run at" in said(tmp_path / "nowhere")
     (damaged / "run.toml").write_text(text)
     assert "has no checkpoint yet" in said()
+    assert "begins anew" in said()
     weights.write_bytes(b"broken")
     assert "last.safetensors cannot be read" in said()
-    weights.write_bytes((blur_run.folder.checkpoint_file).read_bytes())
+    weights.write_bytes((blur_run.folder.checkpoints.last).read_bytes())
     assert "prior.safetensors is missing" in said()
-    tables = tomllib.loads(text)
+    tables = tomllib.loads(text.partition("\n")[2])  # changed by hand, and so without its checksum
     tables["backbone"]["channels"] = [16]
     (damaged / "run.toml").write_text(tomli_w.dumps(tables))
     assert "does not fit UNet" in said()
+    assert "backbone: genlab 0.1.0" in said()
+    whole = tomllib.loads(text.partition("\n")[2])
     for change, wanted in (
         ({"sampler": None}, "lacks the entry 'sampler'"), ({"spec": {}}, "[spec]"),
         ({"training": {"steps": 1, "stepz": 3}}, "stepz"),
     ):  # fmt: skip
-        changed = {k: v for k, v in (tomllib.loads(text) | change).items() if v is not None}
+        changed = {k: v for k, v in (whole | change).items() if v is not None}
         (damaged / "run.toml").write_text(tomli_w.dumps(changed))
         assert wanted in said()
     (damaged / "run.toml").write_text(text[: len(text) // 2] + "\n[[[")

@@ -78,7 +78,7 @@ def without_times(value: Any) -> Any:
 
 def require_same(a: genlab.Run, b: genlab.Run) -> None:
     """Weights, samples, numbers, log and evaluations are the same, bit by bit."""
-    files = [a.folder.checkpoint_file, a.folder.prior_file, a.folder.best_file]
+    files = [a.folder.checkpoints.last, a.folder.checkpoints.prior, a.folder.checkpoints.best]
     for file in (file for file in files if file.is_file()):
         one, two = (read_checkpoint(run.path / file.relative_to(a.path)) for run in (a, b))
         assert one.tensors.keys() == two.tensors.keys()
@@ -227,6 +227,9 @@ def test_a_module_is_asked_for_where_its_training_begins_anew(
     out = tmp_path / "parts"
     with pytest.raises(killed):
         start_run(small, out=out, trackers=[ending(step=10, kill=True)], skip=["drawing", "page"])
+    shutil.copytree(out, tmp_path / "begun")
+    require_same(whole, genlab.resume(tmp_path / "begun"))  # which were saved before the first step
+    shutil.rmtree(out / "checkpoints")
     with pytest.raises(genlab.RequestError, match="backbone unet began with weights of its own"):
         genlab.resume(out)
     require_same(whole, genlab.resume(out, components={"backbone": network}))

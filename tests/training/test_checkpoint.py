@@ -9,9 +9,25 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genlab import AdamW, Denoising, Examples, LazyImages, Muon, RequestError, Restorer, Training
+from genlab import (
+    AdamW,
+    Denoising,
+    Examples,
+    LazyImages,
+    Muon,
+    RequestError,
+    Restorer,
+    RunError,
+    Training,
+)
 from genlab.testing import CosineNoise
-from genlab.training import Checkpoint, read_checkpoint, settings_of, write_checkpoint
+from genlab.training import (
+    Checkpoint,
+    read_checkpoint,
+    require_numbers,
+    settings_of,
+    write_checkpoint,
+)
 
 
 class Dropping(nn.Module):
@@ -205,6 +221,53 @@ def test_a_damaged_or_missing_file_is_named(tmp_path: Path) -> None:
     file.write_bytes(b"")
     with pytest.raises(RequestError, match="cannot be read as a checkpoint"):
         read_checkpoint(file)
+
+
+def test_every_changed_byte_is_noticed_and_its_tensor_named(tmp_path: Path) -> None:
+    file = tmp_path / "c.safetensors"
+    tensors = {"ema.a": torch.ones(5), "model.b": torch.zeros(2, dtype=torch.int64)}
+    write_checkpoint(file, Checkpoint(tensors, {"step": 30}))
+    data = file.read_bytes()
+    header = 8 + int.from_bytes(data[:8], "little")
+    for at in range(len(data)):
+        file.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        with pytest.raises(RequestError, match=r"c\.safetensors") as caught:
+            read_checkpoint(file)
+        if at >= header:
+            named = {
+                name for name in tensors if f"{name} is not what was written" in str(caught.value)
+            }
+            assert len(named) == 1
+
+
+def test_weights_that_are_no_numbers_are_named() -> None:
+    weights = {"a": torch.ones(3), "b": torch.tensor([1.0, torch.nan]), "c": torch.arange(3)}
+    with pytest.raises(RequestError, match="here: b holds values that are not a number"):
+        require_numbers(weights, "here")
+    require_numbers({"a": torch.tensor([torch.inf])}, "here")
+
+
+def test_a_step_that_was_broken_off_is_no_state_to_save() -> None:
+    made, whole = training(), training()
+    steps, others = iter(made), iter(whole)
+    for _ in range(3):
+        next(steps)
+        next(others)
+    saved = made.checkpoint()
+
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    update, made.average.update_parameters = made.average.update_parameters, stopped  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        next(steps)
+    assert not made.whole
+    with pytest.raises(RunError, match="was broken off"):
+        made.checkpoint()
+    made.average.update_parameters = update  # type: ignore[method-assign]
+    made.restore(saved)
+    assert made.whole
+    assert [float(record.loss) for record in made] == [float(record.loss) for record in others]
 
 
 def test_a_file_of_others_has_no_numbers(tmp_path: Path) -> None:

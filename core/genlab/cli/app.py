@@ -23,6 +23,7 @@ from genlab.cli import (
     interpolate,
     listing,
     new,
+    report,
     reproduce,
     restore,
     resume,
@@ -32,7 +33,13 @@ from genlab.cli import (
     sweep,
 )
 from genlab.components.registry import Entry
-from genlab.errors import GenlabError, RequestError
+from genlab.errors import (
+    GenlabError,
+    Interrupted,
+    RequestError,
+    is_out_of_memory,
+    worded_os_error,
+)
 
 __all__ = ["app", "main"]
 
@@ -66,6 +73,17 @@ class _Group(TyperGroup):
         if super().get_command(ctx, name or "") is None:
             command = next((_loaded(point) for point in _points() if point.name == name), command)
         return name, command, rest
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Carry a command out; typer would forget what an interrupted run says."""
+        try:
+            return super().invoke(ctx)
+        except Interrupted as error:
+            raise _StoppedError(str(error)) from error
+
+
+class _StoppedError(GenlabError):
+    """A run was interrupted; the message says how it goes on."""
 
 
 def _points() -> list[importlib.metadata.EntryPoint]:
@@ -121,6 +139,7 @@ app.command("sweep")(sweep.sweep)
 app.command("reproduce")(reproduce.reproduce)
 app.command("compare")(compare.compare)
 app.command("figures")(figures.figures)
+app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("list")(listing.listing)
 app.command("show")(show.show)
@@ -157,6 +176,8 @@ def exit_status(arguments: list[str] | None) -> int:
         return _say(error.format_message(), 2)
     except RequestError as error:
         return _say(str(error), 2)
+    except _StoppedError as error:
+        return _say(str(error), 3)
     except GenlabError as error:
         return _say(str(error), 1)
     except (KeyboardInterrupt, typer.Abort):
@@ -164,6 +185,15 @@ def exit_status(arguments: list[str] | None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        return _say(worded_os_error(error), 1)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return _say(
+            "memory ran out: ask for fewer samples at once, such as -n 16",
+            1,
+        )
     if status == _INTERRUPTED:
         return _say("stopped", 3)
     return status if isinstance(status, int) else 0

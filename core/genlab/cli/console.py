@@ -69,8 +69,6 @@ class RunDisplay(Tracker):
     ) -> None:
         if self.tasks:
             self.progress.stop()
-        if kind is KeyboardInterrupt and self.tasks:
-            self.console.print("[bold]stopped[/bold]; genlab resume goes on from here")
 
     def run_started(self, path: Path, config: Mapping[str, Any]) -> None:
         """Say what is trained."""
@@ -144,7 +142,7 @@ def _places(run: Run) -> Iterator[tuple[str, str]]:
         ("report", path / "report.html"),
         ("samples", run.folder.figure_file("samples", ".png")),
         ("numbers", run.folder.metrics_file),
-        ("weights", run.folder.checkpoint_file),
+        ("weights", run.folder.checkpoints.last),
     ):
         if file.is_file():
             yield what, str(file)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from genlab.cli.options import Data, Device, RunPath
+
+if TYPE_CHECKING:
+    from genlab.runs import Run
 
 __all__ = ["figures"]
 
@@ -33,6 +37,8 @@ def figures(
     from genlab.errors import RequestError
     from genlab.files import write_bytes
     from genlab.report.figures.files import figure_bytes
+    from genlab.report.gallery import FORMATS
+    from genlab.runs.lock import locked
 
     if out is not None and (name is None or out.suffix not in (".png", ".svg", ".pdf")):
         raise RequestError(
@@ -47,9 +53,33 @@ def figures(
         options["labels"] = [
             opened.spec.class_told(label) if isinstance(label, str) else label for label in labels
         ]
-    for each in [name] if name else opened.figures():
-        figure = opened.figure(each, **options)
-        files = [out] if out else [opened.folder.figure_file(each, s) for s in (".png", ".svg")]
+    if name is None:
+        _draw_all(opened)
+        return
+    figure = opened.figure(name, **options)
+    files = [out] if out else [opened.folder.figure_file(name, f".{s}") for s in FORMATS]
+    with nullcontext() if out else locked(opened.path, "genlab figures"):
         for file in files:
             write_bytes(file, figure_bytes(figure, file.suffix[1:]))
             typer.echo(file)
+
+
+def _draw_all(run: Run) -> None:
+    """Draw all figures that fit a run, those of its configuration as that says; one that fails is named."""
+    from genlab.errors import RunError
+    from genlab.files import write_bytes
+    from genlab.report.gallery import figure_files, usual_figures
+    from genlab.runs.drawing import figures_of
+    from genlab.runs.lock import locked
+
+    failed: list[str] = []
+    configured = figures_of(run.config, run.objects, warn=failed.append)
+    figures = {**usual_figures(warn=failed.append), **configured}
+    with locked(run.path, "genlab figures"):
+        for name, formats in figure_files(run, figures, warn=failed.append):
+            for suffix, data in formats.items():
+                file = run.folder.figure_file(name, f".{suffix}")
+                write_bytes(file, data)
+                typer.echo(file)
+    if failed:
+        raise RunError("; ".join(failed))

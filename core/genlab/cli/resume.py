@@ -18,6 +18,10 @@ def resume(
     epochs: Epochs = None,
     data: Data = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(help="Where to go on from, such as step-0000400; the last if left out."),
+    ] = None,
     tracker: Trackers = None,
 ) -> None:
     """Go on with a run: finish what is missing, or train on to a larger budget."""
@@ -28,6 +32,6 @@ def resume(
     with display:
         done = api.resume(
             run, minutes=minutes, steps=steps, epochs=epochs, data=data, device=device,
-            trackers=[display, *(tracker or ())],
+            checkpoint=checkpoint, trackers=[display, *(tracker or ())],
         )  # fmt: skip
     summary(display.console, done)

@@ -8,6 +8,7 @@ run goes on.
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
@@ -169,6 +170,9 @@ class Hooks:
                 self._manager.check_pending()
             except pluggy.PluginValidationError as error:
                 raise RequestError(f"the tracker {name}: {' '.join(str(error).split())}") from None
+            for caller in self._manager.get_hookcallers(tracker) or ():
+                for implementation in caller.get_hookimpls():
+                    _check(name, caller.name, implementation)
             if not self._manager.get_hookcallers(tracker):
                 raise RequestError(
                     f"the tracker {name} has none of the hooks: {', '.join(HOOKS)}. Subclasses of "
@@ -192,7 +196,7 @@ class Hooks:
             arguments: Its arguments.
         """
         for implementation in list(getattr(self._manager.hook, hook).get_hookimpls()):
-            taken = {name: arguments[name] for name in implementation.argnames}
+            taken = {name: arguments[name] for name in _wanted(implementation, arguments)}
             try:
                 implementation.function(**taken)
             except Exception as error:
@@ -202,3 +206,38 @@ class Hooks:
                     f"{hook} raised {type(error).__name__}: {error}",
                     stacklevel=2,
                 )
+
+
+def _wanted(implementation: pluggy.HookImpl, arguments: Iterable[str]) -> list[str]:
+    """Return the arguments of a hook that an implementation takes, with a default or by keyword, too."""
+    taken = inspect.signature(implementation.function).parameters.values()
+    if any(each.kind is each.VAR_KEYWORD for each in taken):
+        return list(arguments)
+    return [each.name for each in taken if each.name in arguments]
+
+
+def _check(tracker: str, hook: str, implementation: pluggy.HookImpl) -> None:
+    """Refuse an implementation that could not be called, or whose call would do nothing.
+
+    Raises:
+        RequestError: It needs an argument that the hook does not have, or waits for the hook's other
+            implementations, which a tracker cannot.
+    """
+    function = implementation.function
+    known = inspect.signature(getattr(_HookSpec, hook)).parameters.keys() - {"self"}
+    if (
+        implementation.hookwrapper
+        or implementation.wrapper
+        or inspect.isgeneratorfunction(function)
+    ):
+        raise RequestError(f"the tracker {tracker}: {hook} yields, and would never be carried out")
+    for each in inspect.signature(function).parameters.values():
+        given = each.name in known and each.kind is not each.POSITIONAL_ONLY
+        free = each.default is not each.empty or each.kind in (
+            each.VAR_KEYWORD,
+            each.VAR_POSITIONAL,
+        )
+        if not given and not free:
+            raise RequestError(
+                f"the tracker {tracker}: {unknown(f'argument of {hook}', each.name, known)}"
+            )

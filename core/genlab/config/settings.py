@@ -30,6 +30,9 @@ class RunSettings(_Strict):
 
     conditional: bool = Field(False, description="learn the classes too, for samples of one class")
     save_every: float = Field(60.0, gt=0, description="seconds between two checkpoints")
+    keep: PositiveInt = Field(
+        2, description="checkpoints of the training that are kept: the last, and those before it"
+    )
 
 
 class SamplingSettings(_Strict):

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+import itertools
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import tomli_w
-import torch
 from torch import Tensor
 
 from genlab.components.dataset import DataSpec
 from genlab.config import Resolved
-from genlab.errors import RequestError, unknown
-from genlab.files import write_text
-from genlab.guards import file_name, parsed_json, parsed_toml, read_bounded
+from genlab.errors import FileError, RequestError, worded_os_error
+from genlab.files import is_draft
+from genlab.guards import file_name
+from genlab.runs.checkpoints import Checkpoints
 from genlab.runs.inside import require_inside
+from genlab.runs.lock import LOCK, locked
+from genlab.runs.reading import (
+    add_line,
+    read_arrays,
+    read_lines,
+    read_table,
+    read_toml,
+    write_lines,
+    write_table,
+    write_toml,
+)
 
-__all__ = ["RunFolder", "claim", "free_folder", "require_free"]
+__all__ = ["RunFolder", "claimed", "require_free"]
 
 _FORMAT = 2  # of run folders
 
@@ -65,33 +76,9 @@ class RunFolder:
         return self.path / "metrics.json"
 
     @property
-    def checkpoint_file(self) -> Path:
-        """The state of the training."""
-        return self.path / "checkpoints" / "last.safetensors"
-
-    @property
-    def best_file(self) -> Path:
-        """The state of the training at the evaluation with the best number."""
-        return self.path / "checkpoints" / "best.safetensors"
-
-    def weights_file(self, checkpoint: str) -> Path:
-        """Return the file of a checkpoint by name.
-
-        Args:
-            checkpoint: ``"last"`` or ``"best"``.
-
-        Raises:
-            RequestError: There is no such checkpoint.
-        """
-        files = {"last": self.checkpoint_file, "best": self.best_file}
-        if checkpoint not in files:
-            raise unknown("checkpoint", checkpoint, files)
-        if checkpoint == "best" and not self.best_file.is_file():
-            raise RequestError(
-                f"{self.path} has no best checkpoint: genlab run --set evaluation.times=8 "
-                f"--set evaluation.best=METRIC keeps one"
-            )
-        return files[checkpoint]
+    def checkpoints(self) -> Checkpoints:
+        """The checkpoints."""
+        return Checkpoints(self.path)
 
     @property
     def evaluations_file(self) -> Path:
@@ -103,24 +90,30 @@ class RunFolder:
         return self.path / "samples" / "training" / f"step-{step:07d}.npz"
 
     def evaluated_samples(self) -> list[tuple[int, Tensor]]:
-        """Return samples of each evaluation during training, each with its step."""
+        """Return samples of each evaluation during training, each with its step, where they are whole."""
         found = []
         for line in self.evaluations():
-            file = self.evaluated_samples_file(line["step"])
-            if file.is_file():
-                with np.load(file) as arrays:
-                    found.append((int(line["step"]), torch.from_numpy(arrays["x"])))
+            file = self.evaluated_samples_file(int(line["step"]))
+            if not file.is_file():
+                continue
+            try:
+                found.append((int(line["step"]), read_arrays(file, "its samples are left out")[0]))
+            except RequestError as error:
+                warnings.warn(str(error), stacklevel=2)
         return found
-
-    @property
-    def prior_file(self) -> Path:
-        """The density of the degraded state."""
-        return self.path / "checkpoints" / "prior.safetensors"
 
     @property
     def samples_file(self) -> Path:
         """The samples that the metrics saw."""
         return self.path / "samples" / "samples.npz"
+
+    def samples(self) -> tuple[Tensor, Tensor | None]:
+        """Return the samples that the metrics saw, and their labels.
+
+        Raises:
+            RequestError: They are damaged.
+        """
+        return read_arrays(self.samples_file, f"genlab resume {self.path} draws them anew")
 
     def figure_file(self, name: str, suffix: str) -> Path:
         """Return the file of a figure."""
@@ -131,7 +124,7 @@ class RunFolder:
         data = {"shape": list(spec.shape), "kind": spec.kind, "classes": spec.classes,
                 "names": list(spec.names), "levels": spec.levels}  # fmt: skip
         tables = {"format": _FORMAT, **config.flat(), "spec": data, **extra}
-        write_text(self.config_file, tomli_w.dumps(tables))
+        write_toml(self.config_file, tables)
 
     def tables(self) -> dict[str, Any]:
         """Return the tables of ``run.toml``.
@@ -139,10 +132,7 @@ class RunFolder:
         Raises:
             RequestError: The file is damaged, or another version of genlab made it.
         """
-        try:
-            tables = parsed_toml(read_bounded(self.config_file))
-        except (OSError, ValueError) as error:
-            raise RequestError(f"{self.config_file} cannot be read: {error}") from None
+        tables = read_toml(self.config_file)
         if tables.get("format") != _FORMAT:
             raise RequestError(
                 f"{self.path} was made by another version of genlab, whose runs this one cannot open: "
@@ -159,10 +149,19 @@ class RunFolder:
         try:
             return Resolved.read(self.tables())
         except RequestError as error:
-            raise RequestError(f"{self.config_file}: {error}") from None
+            told = str(error)
+            raise RequestError(
+                told if str(self.path) in told else f"{self.config_file}: {told}"
+            ) from None
+        except (ValueError, RecursionError, IndexError, OverflowError) as error:
+            raise RequestError(f"{self.config_file} is damaged: {error}") from None
 
     def spec(self) -> DataSpec:
-        """Return what the data is."""
+        """Return what the data is.
+
+        Raises:
+            RequestError: The file is damaged.
+        """
         try:
             data = self.tables()["spec"]
             return DataSpec(
@@ -171,10 +170,20 @@ class RunFolder:
             )  # fmt: skip
         except KeyError as error:
             raise RequestError(f"{self.config_file} lacks the entry {error} of [spec]") from None
+        except TypeError as error:
+            raise RequestError(f"{self.config_file} is damaged at [spec]: {error}") from None
 
     def packages(self) -> dict[str, str]:
         """Return the package and version that each component came from, by the place that it takes."""
-        return dict(self.tables().get("packages", {}))
+        return self._table("packages")
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return the fingerprint of the data that the run learned from; empty where none was taken."""
+        return self._table("fingerprint")
+
+    def _table(self, name: str) -> dict[str, Any]:
+        found = self.tables().get(name, {})
+        return dict(found) if isinstance(found, Mapping) else {}
 
     @property
     def status_file(self) -> Path:
@@ -183,32 +192,37 @@ class RunFolder:
 
     def add_step(self, record: Mapping[str, float]) -> None:
         """Add a logged step."""
-        with self.history_file.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(dict(record)) + "\n")
+        add_line(self.history_file, record)
 
     def history(self) -> list[dict[str, float]]:
-        """Return the logged steps. A last line that was cut off by a crash is left out."""
-        return _lines(self.history_file)
+        """Return the logged steps. Lines that are cut off or damaged are left out."""
+        return read_lines(self.history_file)
 
     def evaluations(self) -> list[dict[str, Any]]:
         """Return the evaluations while the model was trained: step, seconds, N and values by name."""
-        return _lines(self.evaluations_file)
+        lines = read_lines(self.evaluations_file)
+        return [line for line in lines if isinstance(line.get("values"), dict)]
 
     def add_evaluation(self, record: Mapping[str, Any]) -> None:
         """Add an evaluation."""
-        with self.evaluations_file.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(dict(record)) + "\n")
+        add_line(self.evaluations_file, record)
 
     def metrics(self) -> dict[str, Any]:
-        """Return the final numbers; empty where the run has none yet."""
-        if not self.metrics_file.is_file():
-            return {}
-        found: dict[str, Any] = parsed_json(read_bounded(self.metrics_file))
+        """Return the final numbers; empty where the run has none yet.
+
+        Raises:
+            RequestError: The file is damaged.
+        """
+        remedy = f"genlab resume {self.path} measures anew"
+        found = read_table(self.metrics_file, remedy)
+        records = found.get("metrics", [])
+        if not isinstance(records, list) or not all(map(_is_record, records)):
+            raise RequestError(f"{self.metrics_file} is damaged: {remedy}")
         return found
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Write the final numbers."""
-        write_text(self.metrics_file, json.dumps(metrics, indent=2) + "\n")
+        write_table(self.metrics_file, metrics)
 
     def add_records(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Add measured numbers; one of the same name, N, walk and weights gives way."""
@@ -221,16 +235,15 @@ class RunFolder:
         """Forget logged steps after ``step``, from which a training goes on."""
         for file in (self.history_file, self.evaluations_file):
             if file.is_file():
-                kept = [json.dumps(line) + "\n" for line in _lines(file) if line["step"] <= step]
-                write_text(file, "".join(kept))
+                write_lines(file, [line for line in read_lines(file) if line["step"] <= step])
 
 
-def _lines(file: Path) -> list[dict[str, Any]]:
-    """Return the records of a file with one per line. A last line that a crash cut off is left out."""
-    if not file.is_file():
-        return []
-    lines = file.read_text("utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+def _is_record(record: Any) -> bool:
+    """Say whether something is a measured number with its name."""
+    return (
+        isinstance(record, dict) and isinstance(record.get("name"), str)
+        and isinstance(record.get("value"), int | float) and isinstance(record.get("n"), int)
+    )  # fmt: skip
 
 
 def _identity(record: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -239,26 +252,64 @@ def _identity(record: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def claim(path: Path) -> None:
-    """Make the folder of a run, which nobody else has made.
+@contextmanager
+def claimed(out: Path | None, stem: str) -> Iterator[RunFolder]:
+    """Make the folder of a run, which nobody else has, and hold its lock.
+
+    A folder in which nothing was written in the end is removed.
+
+    Args:
+        out: The folder, which is empty if it exists; None: the first free one of ``runs/stem-001``, ...
+        stem: How numbered folders are called.
 
     Raises:
         RequestError: Something is there already, or the place cannot be written to.
     """
+    with ExitStack() as stack:
+        if out is not None:
+            stack.enter_context(_claimed(out))
+            yield RunFolder(out)
+            return
+        for number in itertools.count(1):
+            path = Path("runs") / f"{stem}-{number:03d}"
+            with suppress(_TakenError):
+                stack.enter_context(_claimed(path))
+                break
+        yield RunFolder(path)
+
+
+class _TakenError(RequestError):
+    """A folder is that of somebody else."""
+
+
+@contextmanager
+def _claimed(path: Path) -> Iterator[None]:
+    """Make a folder and hold its lock: whoever has the lock while it is empty has the folder."""
     require_free(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir(exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RequestError(f"--out {path} cannot be made: {error.strerror or error}") from None
+        raise RequestError(f"--out {worded_os_error(error, path)}") from None
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path, "genlab run"))
+        except FileError as error:
+            raise RequestError(f"--out {error}") from None
+        except RequestError as error:
+            raise _TakenError(str(error)) from None
+        require_free(path)
+        try:
+            yield
+        finally:
+            stack.close()
+            with suppress(OSError):
+                if _is_empty(path):
+                    path.rmdir()
 
 
-def free_folder(parent: Path, stem: str) -> Path:
-    """Return the first of ``stem-001``, ``stem-002``, ... that does not exist."""
-    number = 1
-    while (parent / f"{stem}-{number:03d}").exists():
-        number += 1
-    return parent / f"{stem}-{number:03d}"
+def _is_empty(path: Path) -> bool:
+    """Say whether a folder has nothing in it but the lock and drafts of a process that died early."""
+    return path.is_dir() and all(file.name == LOCK or is_draft(file) for file in path.iterdir())
 
 
 def require_free(path: Path) -> None:
@@ -267,13 +318,16 @@ def require_free(path: Path) -> None:
     Raises:
         RequestError: Something is there already, or the place cannot be written to.
     """
-    if path.is_file() or (path.is_dir() and any(path.iterdir())):
-        what = "a run" if (path / "run.toml").is_file() else "something else"
-        hint = f"genlab resume {path} goes on with it; " if what == "a run" else ""
-        raise RequestError(f"--out {path} is taken by {what}: {hint}choose another folder")
-    above = path
-    while not above.exists() and above != above.parent:
-        above = above.parent
+    try:
+        if path.is_file() or (path.is_dir() and not _is_empty(path)):
+            what = "a run" if (path / "run.toml").is_file() else "something else"
+            hint = f"genlab resume {path} goes on with it; " if what == "a run" else ""
+            raise _TakenError(f"--out {path} is taken by {what}: {hint}choose another folder")
+        above = path
+        while not above.exists() and above != above.parent:
+            above = above.parent
+    except OSError as error:
+        raise RequestError(f"--out {worded_os_error(error, path)}") from None
     if not above.is_dir():
         raise RequestError(f"--out {path} cannot be made: {above} is a file")
 

@@ -14,6 +14,7 @@ from genlab.diffusion import Model
 from genlab.evaluation import built_metrics, evaluate, likelihood_records, misfit
 from genlab.evaluation.evaluate import Metrics
 from genlab.runs.folder import RunFolder
+from genlab.runs.lock import locked
 
 __all__ = ["measure"]
 
@@ -46,6 +47,32 @@ def measure(
         checkpoint: The checkpoint that the model's weights are of.
         advance: Is called with the number of metrics measured so far.
     """
+    with locked(folder.path, "genlab evaluate"):
+        folder.metrics()  # what is damaged is told before the work
+        records = _measured(model, data, metrics, n, steps, sampler, seed, advance)
+        how: dict[str, Any] = {}
+        if sampler is not None:
+            how["sampler"] = sampler if isinstance(sampler, str) else repr(sampler)
+        if steps is not None:
+            how["sampling_steps"] = steps
+        if checkpoint != "last":
+            how["checkpoint"] = checkpoint
+        records = [{**record, **how} for record in records]
+        folder.add_records(records)
+    return records
+
+
+def _measured(
+    model: Model,
+    data: Data,
+    metrics: Metrics | None,
+    n: int | None,
+    steps: int | None,
+    sampler: str | Sampler | None,
+    seed: int,
+    advance: Callable[[int], None] | None,
+) -> list[dict[str, Any]]:
+    """Return the numbers of fresh samples."""
     usual = defaults()[data.spec.kind]
     chosen = _suitable(data) if metrics is None else built_metrics(metrics)
     built: Sampler | None = build("sampler", sampler) if isinstance(sampler, str) else sampler
@@ -55,17 +82,7 @@ def measure(
     records: list[dict[str, Any]] = []
     if metrics is None and sampler is None and steps is None:
         records += likelihood_records(model, data, seed=seed)
-    records += evaluate(x, data, chosen, seed=seed, ema=model.averaged, advance=advance)
-    how: dict[str, Any] = {}
-    if sampler is not None:
-        how["sampler"] = sampler if isinstance(sampler, str) else repr(sampler)
-    if steps is not None:
-        how["sampling_steps"] = steps
-    if checkpoint != "last":
-        how["checkpoint"] = checkpoint
-    records = [{**record, **how} for record in records]
-    folder.add_records(records)
-    return records
+    return records + evaluate(x, data, chosen, seed=seed, ema=model.averaged, advance=advance)
 
 
 def _suitable(data: Data) -> dict[str, Metric]:

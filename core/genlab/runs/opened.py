@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from genlab.components.data import loaded
@@ -21,6 +20,7 @@ from genlab.components.pictures import PictureRule
 from genlab.config import Resolved, assemble_model, class_of, made, pick_device
 from genlab.diffusion import DensityModel, DiffusionModel, Model, Restorer
 from genlab.errors import RequestError
+from genlab.runs.fingerprint import difference, fingerprint
 from genlab.runs.folder import RunFolder
 from genlab.runs.opening import checked_objects, load_weights, warn_of_versions
 from genlab.runs.status import Status, read_status
@@ -42,7 +42,7 @@ class OpenedRun:
     ) -> None:
         self.folder = RunFolder.open(Path(path))
         self.checkpoint = checkpoint
-        self.weights_file = self.folder.weights_file(checkpoint)
+        self.weights_file = self.folder.checkpoints.named(checkpoint)
         config = self.folder.config()
         self.config: Resolved = config if data is None else config.with_data(str(data))
         self.spec: DataSpec = self.folder.spec()
@@ -96,7 +96,7 @@ class OpenedRun:
     def model(self) -> Model:
         """The model, with its averaged weights."""
         parts = assemble_model(self.config, self.spec, self.objects, device=self.device)
-        load_weights(parts, self.weights_file, self.folder.prior_file)
+        load_weights(parts, self.folder, self.weights_file)
         return parts.model
 
     @property
@@ -142,17 +142,24 @@ class OpenedRun:
 
     @cached_property
     def data(self) -> Data:
-        """The data that the run learned from; loaded when it is first asked for."""
-        return loaded(self.dataset, self.data_root)
+        """The data that the run learned from; loaded when it is first asked for.
+
+        A warning tells where it is no longer what it was.
+        """
+        data = loaded(self.dataset, self.data_root)
+        if told := difference(self.folder.fingerprint(), fingerprint(data)):
+            warnings.warn(
+                f"the data is not that which {self.path} learned from ({told}): numbers do not compare",
+                stacklevel=2,
+            )
+        return data
 
     def samples(self, n: int) -> tuple[Tensor, Tensor | None]:
         """Return the first ``n`` of the stored samples with their labels; fresh ones where there are none."""
-        file = self.folder.samples_file
-        if not file.is_file():
+        if not self.folder.samples_file.is_file():
             return self.model.sample(n), self.model.labels(n)
-        with np.load(file) as arrays:
-            y = torch.from_numpy(arrays["y"][:n]) if "y" in arrays else None
-            return torch.from_numpy(arrays["x"][:n]), y
+        x, y = self.folder.samples()
+        return x[:n], None if y is None else y[:n]
 
     def evaluated_samples(self) -> list[tuple[int, Tensor]]:
         """Return samples of each evaluation during training, each with its step."""

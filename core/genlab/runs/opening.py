@@ -14,9 +14,9 @@ from genlab.config import SLOTS, Chosen, Objects, Parts, Resolved, choose, made,
 from genlab.config.tables import holds_examples
 from genlab.errors import RequestError, unknown
 from genlab.runs.folder import RunFolder
-from genlab.training import read_checkpoint
+from genlab.training import require_numbers
 
-__all__ = ["checked_objects", "load_weights", "warn_of_versions"]
+__all__ = ["checked_objects", "load_weights", "misfit", "warn_of_versions"]
 
 
 def checked_objects(config: Resolved, components: Mapping[str, Any]) -> Objects:
@@ -51,22 +51,38 @@ def _named(role: str, given: Any) -> tuple[str, Any]:
     return chosen.name, made(role, chosen, {} if found is None else {role: found})
 
 
-def load_weights(parts: Parts, weights: Path, prior: Path) -> None:
+def load_weights(parts: Parts, folder: RunFolder, weights: Path | None = None) -> None:
     """Load the averaged weights of a run, and its prior.
 
     Args:
         parts: The components, freshly built.
-        weights: The checkpoint.
-        prior: The file of the prior.
+        folder: The run folder.
+        weights: The checkpoint; None: the last.
 
     Raises:
-        RequestError: A file is missing or damaged, or does not fit the components.
+        RequestError: A file is missing or damaged, does not fit the components, or holds what is no number.
     """
-    _load(parts.module, read_checkpoint(weights).part("ema"), weights)
-    parts.module.eval()
+    file = weights or folder.checkpoints.last
+    _load(parts.module, folder.checkpoints.read(file).part("ema"), file, folder)
     if parts.prior is not None:
-        _load(parts.prior, read_checkpoint(prior).part("prior"), prior)
-        parts.prior.eval()
+        file = folder.checkpoints.prior
+        _load(parts.prior, folder.checkpoints.read(file).part("prior"), file, folder)
+
+
+def misfit(what: str, folder: RunFolder, file: Path, error: Exception) -> RequestError:
+    """Return the error for weights that do not fit, which names the packages that made them.
+
+    Args:
+        what: What they do not fit.
+        folder: The run folder.
+        file: The checkpoint.
+        error: What was raised.
+    """
+    made_by = ", ".join(f"{slot}: {package}" for slot, package in sorted(folder.packages().items()))
+    first = " ".join(str(error).split())[:200]
+    return RequestError(
+        f"{file} does not fit {what}: {first}. It was made by {made_by or 'no package'}"
+    )
 
 
 def warn_of_versions(folder: RunFolder, config: Resolved) -> None:
@@ -96,9 +112,15 @@ def _warn_of_parameters(slot: str, then: Chosen, now: Chosen) -> None:
         warnings.warn(f"the {slot} {then.name} is not that of the run: it has {told}", stacklevel=4)
 
 
-def _load(module: torch.nn.Module, state: Mapping[str, torch.Tensor], file: Path) -> None:
+def _load(
+    module: torch.nn.Module, state: Mapping[str, torch.Tensor], file: Path, folder: RunFolder
+) -> None:
+    try:
+        require_numbers(state, file)
+    except RequestError as error:
+        raise RequestError(f"{error}. {folder.checkpoints.remedy(file)}") from None
     try:
         module.load_state_dict(dict(state))
     except RuntimeError as error:
-        first = " ".join(str(error).split())[:200]
-        raise RequestError(f"{file} does not fit {type(module).__name__}: {first}") from None
+        raise misfit(type(module).__name__, folder, file, error) from None
+    module.eval()

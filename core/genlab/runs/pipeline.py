@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,13 +21,25 @@ from genlab.config import (
     pick_device,
     require_metrics_fit,
 )
+from genlab.errors import (
+    FileError,
+    GenlabError,
+    Interrupted,
+    RequestError,
+    RunError,
+    is_out_of_memory,
+    worded_os_error,
+)
+from genlab.runs.fingerprint import fingerprint
 from genlab.runs.folder import RunFolder
+from genlab.runs.interrupts import Interrupts
+from genlab.runs.opening import misfit
 from genlab.runs.record import packages, versions
 from genlab.runs.run import Run
-from genlab.runs.stages import WORK, Work
+from genlab.runs.stages import WORK, Work, lost
 from genlab.runs.status import STAGES, Outcome, Stage, Status, read_status, write_status
-from genlab.runs.watch import Watch
-from genlab.training import Checkpoint, Training, read_checkpoint
+from genlab.runs.watch import Watch, require_best
+from genlab.training import Checkpoint, Training, require_numbers
 
 __all__ = ["Pipeline"]
 
@@ -34,13 +47,14 @@ __all__ = ["Pipeline"]
 class Pipeline:
     """The stages of one run.
 
-    Everything is built and fits together, and the data is loaded, before anything is written.
+    Everything is built and fits together, and the data is loaded, before the folder is asked for.
 
     Args:
         resolution: The resolved request.
-        path: The run folder, which need not exist yet.
+        enter: Gives the run folder, which nobody else writes to.
         trackers: Objects that listen.
         skip: Stages that are left out.
+        interrupts: Whether somebody has asked the run to stop.
 
     Raises:
         RequestError: Components do not fit each other or the data, or a tracker has a wrong hook.
@@ -49,21 +63,25 @@ class Pipeline:
     def __init__(
         self,
         resolution: Resolution,
-        path: Path,
+        enter: Callable[[], RunFolder],
         *,
         trackers: Iterable[object] = (),
         skip: Sequence[Stage] = (),
+        interrupts: Interrupts | None = None,
     ) -> None:
         config, objects = resolution.config, resolution.objects
         hooks, device = Hooks(trackers), pick_device(config.device)
         parts = assemble(config, resolution.dataset.spec, objects, device=device)
         require_metrics_fit(parts, resolution.dataset)
+        require_best(config, parts.metrics)
         data = loaded(resolution.dataset, Path(config.data) if config.data else None)
-        folder = RunFolder(path)
+        training = _training(config, objects, parts, data)
+        folder = enter()
         self.work = Work(
-            config, objects, device, parts, data, _training(config, objects, parts, data), hooks,
-            folder, Watch(config, parts.metrics, folder),
+            config, objects, device, parts, data, training, hooks, folder,
+            Watch(config, parts.metrics, folder), interrupts or Interrupts(),
         )  # fmt: skip
+        self.fingerprint = fingerprint(data)
         self.status = replace(read_status(folder.status_file), skipped=tuple(skip))
 
     @property
@@ -71,47 +89,106 @@ class Pipeline:
         """The run folder."""
         return self.work.folder
 
+    def begin(self) -> None:
+        """Say in the folder what the run is: from here on, it can be gone on with."""
+        config, extra = self.work.config, {"versions": versions(), "fingerprint": self.fingerprint}
+        extra["packages"] = packages(config)
+        self.folder.write_config(config, self.work.data.spec, extra)
+
     def adopt(self, done: Mapping[Stage, float]) -> None:
         """Count stages as done, whose files another run has left."""
         self.status = self.status.finished(done)
-        if self.work.training is not None and self.folder.checkpoint_file.is_file():
-            self.work.training.restore(read_checkpoint(self.folder.checkpoint_file))
+        if (state := self.folder.checkpoints.state()) is not None:
+            self.go_back_to(state)
 
     def go_back_to(self, checkpoint: Checkpoint) -> None:
-        """Go back to a checkpoint of the training."""
+        """Go back to a checkpoint of the training.
+
+        Raises:
+            RequestError: It does not fit, or holds what is no number.
+        """
         training = self.work.training
         if training is None:
             return
-        training.restore(checkpoint)
+        file = self.folder.checkpoints.last
+        try:
+            require_numbers({**checkpoint.part("model"), **checkpoint.part("ema")}, file)
+            training.restore(checkpoint)
+        except RequestError as error:
+            raise RequestError(f"{error}. {self.folder.checkpoints.remedy(file)}") from None
+        except (RuntimeError, ValueError, KeyError, IndexError, TypeError) as error:
+            raise misfit("the training", self.folder, file, error) from None
+        self.work.saved = training.step
         if training.progress < 1:  # a larger budget: what came after the training is made anew
             self.status = self.status.without(*STAGES[1:])
         self.folder.keep_history_until(training.step)
         self.work.watch.resume()
 
+    def begin_anew(self) -> None:
+        """Begin with the first step: there is no checkpoint."""
+        self.status = self.status.without(*STAGES[1:])
+        self.folder.keep_history_until(0)
+
+    def look_after(self) -> None:
+        """Do again what is counted as done and has left nothing that is whole."""
+        self.status = self.status.without(*lost(self.work, self.status.done))
+
     def carry_out(self) -> Run:
         """Do every stage that is missing, and return the run.
 
         Raises:
-            RunError: The training failed.
+            RunError: The training failed, or memory or the disk did not suffice.
+            Interrupted: Somebody has asked the run to stop.
         """
-        extra = {"packages": packages(self.work.config), "versions": versions()}
-        self.folder.write_config(self.work.config, self.work.data.spec, extra)
         outcome: Outcome = "failed"
         path, tell = self.folder.path, self.work.hooks.tell
         try:
             tell("run_started", path=path, config=self.work.config.flat())
             self.work.describe_data()
             for stage in self.status.missing:
+                self.work.interrupts.look()
                 self._do(stage)
             outcome = "done"
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             outcome = "interrupted"
+            raise Interrupted(self._how_to_go_on()) from error
+        except GenlabError:
+            raise
+        except Exception as error:
+            if told := self._worded(error):
+                raise RunError(told) from error
             raise
         finally:
             ended = replace(self.status, stage="") if outcome == "done" else self.status
-            self._mark(replace(ended, outcome=outcome))
+            with suppress(FileError):  # what has happened is told by the error that is under way
+                self._mark(replace(ended, outcome=outcome))
             tell("run_ended", path=path, status=outcome)
         return self.work.run
+
+    def _how_to_go_on(self) -> str:
+        stage, saved = self.status.stage, self.work.saved
+        where = f"stopped in the stage {stage}" if stage else "stopped"
+        if stage == "training" and saved is not None:
+            where += f", with a checkpoint of step {saved}"
+        return f"{where}; to go on: genlab resume {self.folder.path}"
+
+    def _worded(self, error: Exception) -> str:
+        """Say in words what the system could not do; nothing where the error is of another kind."""
+        config, stage = self.work.config, self.status.stage
+        again = f"then genlab resume {self.folder.path} goes on"
+        if is_out_of_memory(error):
+            learned = config.learned
+            if stage in ("prior", "training") and learned is not None:
+                setting, batch = "training.batch", learned.settings.batch
+            else:
+                setting, batch = "sampling.batch", config.sampling.batch
+            return (
+                f"memory ran out in the stage {stage}, with {setting}={batch}: try "
+                f"--set {setting}={max(batch // 2, 1)}, in a new run"
+            )
+        if isinstance(error, OSError):
+            return f"the stage {stage} failed: {worded_os_error(error)}; {again}"
+        return ""
 
     def _do(self, stage: Stage) -> None:
         """Do a stage, and say in the folder that it is done."""

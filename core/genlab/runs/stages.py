@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,13 +27,14 @@ from genlab.config import (
     made,
 )
 from genlab.diffusion import DiffusionModel, Model
-from genlab.errors import RunError
+from genlab.errors import RequestError, RunError
 from genlab.evaluation import evaluate, likelihood_records
-from genlab.files import write_bytes
+from genlab.files import flush, write_bytes
 from genlab.report.gallery import figure_files
 from genlab.report.output import npz_bytes
 from genlab.runs.drawing import figures_of, write_run_page
 from genlab.runs.folder import RunFolder
+from genlab.runs.interrupts import Interrupts
 from genlab.runs.opening import load_weights
 from genlab.runs.record import device_name, versions
 from genlab.runs.run import Run
@@ -46,10 +47,12 @@ from genlab.training import (
     Training,
     fit_density,
     fit_prior,
+    read_checkpoint,
+    require_numbers,
     write_checkpoint,
 )
 
-__all__ = ["WORK", "Work"]
+__all__ = ["WORK", "Work", "lost"]
 
 
 @dataclass
@@ -66,6 +69,8 @@ class Work:
         hooks: The trackers.
         folder: The run folder.
         watch: What watches the training.
+        interrupts: Whether somebody has asked the run to stop.
+        saved: The step of the last checkpoint; None where there is none yet.
         seconds: The seconds that each stage took so far.
     """
 
@@ -78,6 +83,8 @@ class Work:
     hooks: Hooks
     folder: RunFolder
     watch: Watch
+    interrupts: Interrupts = field(default_factory=Interrupts)
+    saved: int | None = None
     seconds: Mapping[Stage, float] = field(default_factory=dict)
 
     @cached_property
@@ -113,11 +120,15 @@ class Work:
 
     @contextmanager
     def part(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Tell the trackers of a part of the work, and give what tells them how far it is."""
+        """Tell the trackers of a part of the work, and give what tells them how far it is.
+
+        Between two pieces of it, the run is stopped if somebody has asked for that.
+        """
         path = self.folder.path
 
         def advance(done: int) -> None:
             self.hooks.tell("stage_advanced", path=path, stage=name, done=done)
+            self.interrupts.look()
 
         self.hooks.tell("stage_started", path=path, stage=name, total=total)
         yield advance
@@ -139,23 +150,25 @@ def _fit_prior(work: Work) -> None:
             log=lambda line: advance(round(100 * line["progress"])), **options,
         )  # fmt: skip
     tensors = {f"prior.{key}": value for key, value in prior.state_dict().items()}
-    write_checkpoint(work.folder.prior_file, Checkpoint(tensors))
+    write_checkpoint(work.folder.checkpoints.prior, Checkpoint(tensors))
 
 
 def _train(work: Work) -> None:
     if work.training is None:
         _fit_density(work)
         return
-    try:
-        _steps(work, work.training)
-    except KeyboardInterrupt:
-        _save(work, work.training)
-        raise
+    if work.saved is None:
+        _save(work, work.training)  # the weights that it begins with
+    _steps(work, work.training)
     _save(work, work.training)
 
 
 def _steps(work: Work, training: Training) -> None:
-    """Do the steps of a training: log, save and evaluate as it goes on."""
+    """Do the steps of a training: log, save and evaluate as it goes on.
+
+    Whoever wants it stopped is heard here, between two steps, when the step is logged too. An exception that
+    lands anywhere else saves nothing: the last checkpoint is kept.
+    """
     path, tell, budget = work.folder.path, work.hooks.tell, training.budget
     tell("training_started", path=path, total=budget.total, unit=budget.unit, step=training.step)
     slowness = Slowness(work.config, work.parts.model, work.device)
@@ -170,7 +183,10 @@ def _steps(work: Work, training: Training) -> None:
             work.folder.add_step(line)
             for message in slowness(line):
                 work.warn(message)
-            tell("step_done", path=path, step=record.step, progress=record.progress, record=line)
+            _tell_step(work, line)
+        if work.interrupts.asked:
+            _save(work, training)
+            work.interrupts.look()
         due = bisect_right(milestones, record.progress)
         if due > passed or time.perf_counter() - saved >= work.config.run.save_every:
             _save(work, training)
@@ -180,23 +196,50 @@ def _steps(work: Work, training: Training) -> None:
         passed = due
 
 
+def _tell_step(work: Work, line: Mapping[str, float]) -> None:
+    """Tell of a logged step; a tracker that interrupts the run is obeyed after it."""
+    step, progress = int(line["step"]), line["progress"]
+    try:
+        work.hooks.tell(
+            "step_done", path=work.folder.path, step=step, progress=progress, record=line
+        )
+    except KeyboardInterrupt:
+        work.interrupts.asked = "a tracker"
+
+
 def _evaluate(work: Work, training: Training) -> None:
     with work.part(f"evaluating at {training.progress:.0%}", 1):
-        record = work.watch.evaluate(_fresh(work), work.data, training.step, training.elapsed)
+        look, watch = work.interrupts.look, work.watch
+        model = _fresh(work)
+        record = watch.evaluate(model, work.data, training.step, training.elapsed, look=look)
     path, step = work.folder.path, training.step
     work.hooks.tell("training_evaluated", path=path, step=step, record=record)
 
 
 def _save(work: Work, training: Training) -> None:
-    file = work.folder.checkpoint_file
-    write_checkpoint(file, training.checkpoint())
-    work.hooks.tell("checkpoint_saved", path=work.folder.path, step=training.step, file=file)
+    """Save the training, unless its last checkpoint is of this step already."""
+    if work.saved == training.step:
+        return
+    state = training.checkpoint()
+    try:
+        require_numbers({**state.part("model"), **state.part("ema")}, f"step {training.step}")
+    except RequestError as error:
+        raise RunError(
+            f"{error}; the last checkpoint is good. A smaller optimiser.lr may help"
+        ) from None
+    folder = work.folder
+    if folder.history_file.is_file():
+        flush(folder.history_file)  # what is logged is on the disk before it
+    folder.checkpoints.save(state, keep=work.config.run.keep, before=work.saved)
+    work.saved = training.step
+    file = folder.checkpoints.last
+    work.hooks.tell("checkpoint_saved", path=folder.path, step=training.step, file=file)
 
 
 def _fresh(work: Work) -> Model:
     """Return the model with the weights that the folder holds."""
     parts = assemble_model(work.config, work.data.spec, work.objects, device=work.device)
-    load_weights(parts, work.folder.checkpoint_file, work.folder.prior_file)
+    load_weights(parts, work.folder)
     return parts.model
 
 
@@ -207,7 +250,7 @@ def _fit_density(work: Work) -> None:
     with work.part("fitting the density", 1):
         fit_density(density, work.data.train, seed=work.config.seed)
     tensors = {f"ema.{key}": value for key, value in density.state_dict().items()}
-    write_checkpoint(work.folder.checkpoint_file, Checkpoint(tensors))
+    write_checkpoint(work.folder.checkpoints.last, Checkpoint(tensors))
 
 
 def _sample(work: Work) -> None:
@@ -256,6 +299,26 @@ def _draw(work: Work) -> None:
 def _page(work: Work) -> None:
     with work.part("writing the page", 1):
         write_run_page(work.run, warn=work.warn)
+
+
+def lost(work: Work, done: Iterable[Stage]) -> list[Stage]:
+    """Return the stages, of those that are counted as done, that have left nothing that is whole."""
+    folder = work.folder
+    reads: Mapping[Stage, Callable[[], object]] = {
+        "prior": lambda: work.parts.prior is None or read_checkpoint(folder.checkpoints.prior),
+        "training": lambda: read_checkpoint(folder.checkpoints.last),
+        "sampling": folder.samples,
+        "measuring": lambda: folder.metrics()["metrics"],
+        "page": lambda: (folder.path / "report.html").read_bytes()[0],
+    }
+    found = []
+    for stage in done:
+        try:
+            reads.get(stage, bool)()
+        except (RequestError, OSError, LookupError):
+            work.warn(f"what the stage {stage} has left is lost or damaged: it is done again")
+            found.append(stage)
+    return found
 
 
 WORK: Mapping[Stage, Callable[[Work], None]] = {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,15 +13,18 @@ from typing import Any
 from genlab.components.registry import build
 from genlab.config import Objects, Request, Resolution, Resolved, made, resolve
 from genlab.errors import RequestError
+from genlab.files import draft, sweep_drafts
 from genlab.guards import file_name
-from genlab.runs.folder import RunFolder, claim, free_folder, require_free
+from genlab.runs.fingerprint import difference
+from genlab.runs.folder import RunFolder, claimed, require_free
+from genlab.runs.interrupts import Interrupts, listening
+from genlab.runs.lock import locked
 from genlab.runs.opening import checked_objects, warn_of_versions
 from genlab.runs.pipeline import Pipeline
 from genlab.runs.run import Run
 from genlab.runs.status import STAGES, Stage, read_status
-from genlab.training import read_checkpoint
 
-__all__ = ["UNTRAINED", "built_trackers", "continue_run", "start_run"]
+__all__ = ["UNTRAINED", "built_trackers", "continue_run", "require_one_process", "start_run"]
 
 UNTRAINED = ("metrics", "figures", "experiment", "sampling", "sampler")
 """The parts of a request that trained weights do not depend on, unless a run evaluates while it trains."""
@@ -48,17 +53,26 @@ def start_run(
         RequestError: The request was wrong.
         RunError: The training failed.
     """
+    require_one_process()
     resolution = resolve(request)
     if out is not None:
         require_free(out)
-    path = out or free_folder(Path("runs"), _stem(resolution.config))
-    pipeline = Pipeline(resolution, path, trackers=built_trackers(trackers), skip=skip)
-    claim(path)
-    for sibling in siblings:
-        if _same_training(resolution.config, sibling):
-            _take_training(RunFolder(sibling), pipeline)
-            break
-    return pipeline.carry_out()
+    interrupts = Interrupts()
+    with ExitStack() as held:
+
+        def enter() -> RunFolder:
+            held.enter_context(listening(interrupts))
+            return held.enter_context(claimed(out, _stem(resolution.config)))
+
+        pipeline = Pipeline(
+            resolution, enter, trackers=built_trackers(trackers), skip=skip, interrupts=interrupts
+        )
+        pipeline.begin()
+        for sibling in siblings:
+            if _same_training(resolution.config, sibling):
+                _take_training(RunFolder(sibling), pipeline)
+                break
+        return pipeline.carry_out()
 
 
 def continue_run(
@@ -67,6 +81,7 @@ def continue_run(
     budget: Mapping[str, float] | None = None,
     data: str | None = None,
     device: str | None = None,
+    checkpoint: str | None = None,
     trackers: Iterable[object] = (),
     components: Mapping[str, Any] | None = None,
 ) -> Run:
@@ -77,6 +92,7 @@ def continue_run(
         budget: Another budget, as ``{"steps": 4000}``; None: the run's own.
         data: Another data folder; None: the run's own.
         device: Another device; None: the run's own.
+        checkpoint: The checkpoint to go back to, such as ``"step-0000400"``; None: the last.
         trackers: Objects with hooks, or names of trackers.
         components: What cannot be imported, by the place that it takes.
 
@@ -84,9 +100,53 @@ def continue_run(
         RequestError: The folder is no run, or all of it is done.
         RunError: The training failed.
     """
+    require_one_process()
     folder = RunFolder.open(path)
+    resolution = _resolution(folder, budget, data, device, components or {})
+    listeners = built_trackers(trackers)
+    skipped = read_status(folder.status_file).skipped
+    interrupts = Interrupts()
+    with locked(path, "genlab resume"), listening(interrupts):
+        sweep_drafts(path)
+        if checkpoint is not None:
+            folder.checkpoints.go_back(checkpoint)
+        pipeline = Pipeline(
+            resolution, lambda: folder, trackers=listeners, skip=skipped, interrupts=interrupts
+        )
+        if told := difference(folder.fingerprint(), pipeline.fingerprint):
+            raise RequestError(
+                f"the data is not that which {path} learned from ({told}): give that one by --data, or begin "
+                f"a new run"
+            )
+        _go_back(pipeline)
+        pipeline.begin()
+        return pipeline.carry_out()
+
+
+def require_one_process() -> None:
+    """Refuse to be one of several processes that train together, which would each train alone.
+
+    Raises:
+        RequestError: The environment says that there are several.
+    """
+    size = os.environ.get("WORLD_SIZE", "1")
+    if size.strip() not in ("", "0", "1"):
+        raise RequestError(
+            f"WORLD_SIZE = {size}: a run is one process, and several would each train alone; start it "
+            f"without torchrun or the like, or unset WORLD_SIZE"
+        )
+
+
+def _resolution(
+    folder: RunFolder,
+    budget: Mapping[str, float] | None,
+    data: str | None,
+    device: str | None,
+    components: Mapping[str, Any],
+) -> Resolution:
+    """Return what a run folder is to be gone on with."""
     config = folder.config()
-    objects = checked_objects(config, components or {})
+    objects = checked_objects(config, components)
     warn_of_versions(folder, config)
     if data is not None:
         config = config.with_data(data)
@@ -97,22 +157,31 @@ def continue_run(
     dataset = made("dataset", config.dataset, objects)
     if dataset.spec != folder.spec():
         raise RequestError(
-            f"the data has changed since {path} was made: it was {folder.spec()}, and is {dataset.spec}"
+            f"the data has changed since {folder.path} was made: it was {folder.spec()}, and is "
+            f"{dataset.spec}"
         )
-    resolution = Resolution(config, dataset, objects)
-    skipped = read_status(folder.status_file).skipped
-    pipeline = Pipeline(resolution, path, trackers=built_trackers(trackers), skip=skipped)
-    if folder.checkpoint_file.is_file():
-        pipeline.go_back_to(read_checkpoint(folder.checkpoint_file))
-    else:
-        _require_weights(config, objects)
-        folder.keep_history_until(0)
-    if not pipeline.status.missing:
+    return Resolution(config, dataset, objects)
+
+
+def _go_back(pipeline: Pipeline) -> None:
+    """Go back to the last checkpoint, and find out what is missing.
+
+    Raises:
+        RequestError: Nothing is.
+    """
+    folder, work = pipeline.folder, pipeline.work
+    state = folder.checkpoints.state() if work.training is not None else None
+    if state is not None:
+        pipeline.go_back_to(state)
+    elif work.training is not None:
+        _require_weights(work.config, work.objects)
+        pipeline.begin_anew()
+    pipeline.look_after()
+    if not pipeline.status.missing and pipeline.status.outcome == "done":
         raise RequestError(
-            f"{path} is done, and has used up its budget: give a larger one, such as --steps "
-            f"{2 * pipeline.work.steps}"
+            f"{folder.path} is done, and has used up its budget: give a larger one, such as --steps "
+            f"{2 * work.steps}"
         )
-    return pipeline.carry_out()
 
 
 def _require_weights(config: Resolved, objects: Objects) -> None:
@@ -172,12 +241,12 @@ def _take_training(sibling: RunFolder, pipeline: Pipeline) -> None:
     """Copy the trained weights of another run, and the log of its training."""
     folder = pipeline.folder
     for source, target in (
-        (sibling.prior_file, folder.prior_file),
-        (sibling.checkpoint_file, folder.checkpoint_file),
+        (sibling.checkpoints.prior, folder.checkpoints.prior),
         (sibling.history_file, folder.history_file),
+        (sibling.checkpoints.last, folder.checkpoints.last),
     ):
         if source.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            with draft(target) as file:
+                shutil.copyfile(source, file)
     done = read_status(sibling.status_file).done
     pipeline.adopt({stage: done[stage] for stage in STAGES[:2]})

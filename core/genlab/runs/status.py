@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
-from genlab.files import write_text
+from genlab.errors import RequestError
+from genlab.runs.reading import read_table, write_table
 
 __all__ = ["STAGES", "Outcome", "Stage", "Status", "read_status", "write_status"]
 
@@ -62,16 +62,22 @@ class Status:
 def read_status(file: Path) -> Status:
     """Read a status file; a missing or damaged one says that nothing is done."""
     try:
-        found = json.loads(file.read_text("utf-8"))
-        return Status(
-            found["outcome"], found["stage"], dict(found["done"]), tuple(found["skipped"]),
-            found["host"], found["process"],
-        )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError):
+        found = read_table(file, "what it tells is found out anew")
+        done, skipped = _stages(found["done"]), _stages(dict.fromkeys(found["skipped"], 0.0))
+        if found["outcome"] not in get_args(Outcome) or found["stage"] not in ("", *STAGES):
+            return Status()
+        where = str(found["host"]), int(found["process"])
+        return Status(found["outcome"], found["stage"], done, tuple(skipped), *where)
+    except (RequestError, KeyError, TypeError, ValueError):
         return Status()
+
+
+def _stages(given: Any) -> dict[Stage, float]:
+    """Return the stages among the keys of a table, each with its seconds."""
+    return {stage: float(given[stage]) for stage in STAGES if stage in given}
 
 
 def write_status(file: Path, status: Status) -> None:
     """Write a status file in the name of this process, whole or not at all."""
     here = replace(status, host=socket.gethostname(), process=os.getpid())
-    write_text(file, json.dumps(vars(here), indent=2) + "\n")
+    write_table(file, vars(here))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from genlab.components.dataset import Data
@@ -18,10 +18,32 @@ from genlab.report.output import npz_bytes
 from genlab.runs.folder import RunFolder
 from genlab.training import Budget
 
-__all__ = ["Watch"]
+__all__ = ["Watch", "require_best"]
 
 _KEPT = 64  # samples of an evaluation that are kept
 _KEPT_POINTS = 2000  # of vectors
+
+
+def require_best(config: Resolved, metrics: Iterable[str]) -> None:
+    """Check that the number that should choose the best checkpoint is measured.
+
+    Args:
+        config: The whole configuration.
+        metrics: The metrics of the run by name.
+
+    Raises:
+        RequestError: It is of no metric of the run, or there are no evaluations.
+    """
+    wanted, metrics = config.evaluation.best, list(metrics)
+    if wanted and wanted.split("/")[0] not in metrics:
+        raise RequestError(
+            f"evaluation.best = {wanted!r} is no number of this run, whose metrics are: "
+            f"{', '.join(metrics) or 'none'}"
+        )
+    if wanted and not config.evaluation.times:
+        raise RequestError(
+            f"evaluation.best = {wanted!r} needs evaluations: --set evaluation.times=8"
+        )
 
 
 class Watch:
@@ -32,25 +54,14 @@ class Watch:
         metrics: What is measured, by name.
         folder: Where it is written.
 
-    Raises:
-        RequestError: The number that should choose the best checkpoint is of no metric of the run.
     """
 
     def __init__(self, config: Resolved, metrics: Mapping[str, Metric], folder: RunFolder) -> None:
         self.settings, self.metrics, self.folder = config.evaluation, metrics, folder
         self.seed = config.seed
-        times, wanted = self.settings.times, self.settings.best
+        times = self.settings.times
         self.milestones = tuple((i + 1) / times for i in range(times))
         self._best = math.inf
-        if wanted and wanted.split("/")[0] not in metrics:
-            raise RequestError(
-                f"evaluation.best = {wanted!r} is no number of this run, whose metrics are: "
-                f"{', '.join(metrics) or 'none'}"
-            )
-        if wanted and not times:
-            raise RequestError(
-                f"evaluation.best = {wanted!r} needs evaluations: --set evaluation.times=8"
-            )
 
     def resume(self) -> None:
         """Learn from the folder what the best number so far is."""
@@ -63,7 +74,9 @@ class Watch:
         lines = self.folder.evaluations()
         return budget.progress(lines[-1]["step"], lines[-1]["elapsed_s"]) if lines else 0.0
 
-    def evaluate(self, model: Model, data: Data, step: int, elapsed: float) -> dict[str, Any]:
+    def evaluate(
+        self, model: Model, data: Data, step: int, elapsed: float, *, look: Callable[[], None]
+    ) -> dict[str, Any]:
         """Evaluate the weights that the folder holds, and return what is written down.
 
         Args:
@@ -71,18 +84,21 @@ class Watch:
             data: The data.
             step: Steps done so far.
             elapsed: Seconds of training so far.
+            look: Is called between two pieces of the work, and may stop it.
 
         Raises:
             RequestError: No metric gives the number that should choose the best checkpoint.
         """
         count = self.settings.count
         steps = self.settings.steps if isinstance(model, DiffusionModel) else 0
-        x = model.sample(count, steps=steps or None, seed=self.seed)
+        x = model.sample(count, steps=steps or None, seed=self.seed, advance=lambda _: look())
         y = model.labels(count, seed=self.seed)
         most = _KEPT if data.spec.bounded else _KEPT_POINTS
         kept = npz_bytes(x[:most], None if y is None else y[:most])
         write_bytes(self.folder.evaluated_samples_file(step), kept)
-        records = evaluate(x, data, self.metrics, seed=self.seed, intervals=False)
+        records = evaluate(
+            x, data, self.metrics, seed=self.seed, intervals=False, advance=lambda _: look()
+        )
         values = {record["name"]: record["value"] for record in records}
         self._keep_best(values)  # first: what is written down is not evaluated again
         baselines = {record["name"]: record["baseline"] for record in records}
@@ -102,8 +118,8 @@ class Watch:
         rank = self._rank(values)
         if rank < self._best:
             self._best = rank
-            with draft(self.folder.best_file) as file:
-                shutil.copyfile(self.folder.checkpoint_file, file)
+            with draft(self.folder.checkpoints.best) as file:
+                shutil.copyfile(self.folder.checkpoints.last, file)
 
     def _rank(self, values: Mapping[str, float]) -> float:
         """Return a number of which less is better."""

@@ -1,6 +1,11 @@
 """Training: the loop, the objectives, the optimisers, the moving average and the checkpoints."""
 
-from genlab.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from genlab.training.checkpoint import (
+    Checkpoint,
+    read_checkpoint,
+    require_numbers,
+    write_checkpoint,
+)
 from genlab.training.objectives import Denoising, Likelihood
 from genlab.training.optimisers import AdamW, Muon
 from genlab.training.prior import fit_density, fit_prior
@@ -24,6 +29,7 @@ __all__ = [
     "fit_density",
     "fit_prior",
     "read_checkpoint",
+    "require_numbers",
     "settings_of",
     "write_checkpoint",
 ]

@@ -1,8 +1,14 @@
-"""Checkpoints: everything that a training needs to go on, in one safetensors file without pickle."""
+"""Checkpoints: everything that a training needs to go on, in one safetensors file without pickle.
+
+Beside the tensors lies a table with the checksum of each (SHA-256 of its name, type, shape and bytes) and the
+checksum of the table itself, so that a byte that has changed on the disk is noticed and named.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +19,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from genlab.errors import RequestError
+from genlab.errors import FileError, RequestError, worded_os_error
 from genlab.files import draft
 
 __all__ = ["Checkpoint", "optimiser_from_tensors", "optimiser_to_tensors", "read_checkpoint",
-           "write_checkpoint"]  # fmt: skip
+           "require_numbers", "write_checkpoint"]  # fmt: skip
+
+_TABLE = "checkpoint"  # in the header of the file: {"numbers": ..., "tensors": {name: checksum}}
 
 
 @dataclass(frozen=True)
@@ -40,27 +48,98 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, whole or not at all."""
+    """Write a checkpoint, whole or not at all.
+
+    Raises:
+        FileError: The disk is full or can only be read, and the like.
+    """
     tensors = {k: v.detach().cpu().contiguous() for k, v in checkpoint.tensors.items()}
+    sums = {name: _checksum(name, value) for name, value in sorted(tensors.items())}
+    table = json.dumps({"numbers": dict(checkpoint.numbers), "tensors": sums})
     with draft(path) as file:
-        save_file(tensors, file, metadata={"numbers": json.dumps(dict(checkpoint.numbers))})
+        try:
+            save_file(tensors, file, metadata={_TABLE: _sum(table.encode()) + table})
+        except SafetensorError as error:
+            raise FileError(_worded(error, path)) from None
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        RequestError: The file is missing or damaged.
+        RequestError: The file is missing or damaged; the tensor that has changed is named.
     """
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            numbers = json.loads((file.metadata() or {}).get("numbers", "{}"))
+            header = file.metadata() or {}
     except FileNotFoundError:
         raise RequestError(f"{path} is missing: the run has no checkpoint yet") from None
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise RequestError(f"{path} cannot be read as a checkpoint: {error}") from None
-    return Checkpoint(tensors, numbers)
+    if _TABLE not in header:
+        return Checkpoint(tensors, _numbers_of_others(path, header))
+    written = header[_TABLE]
+    size = len(_sum(b""))
+    if _sum(written[size:].encode()) != written[:size]:
+        raise RequestError(f"{path} is damaged: its header is not what was written")
+    table = json.loads(written[size:])
+    changed = sorted(
+        key for key in tensors.keys() | table["tensors"].keys()
+        if key not in tensors or _checksum(key, tensors[key]) != table["tensors"].get(key)
+    )  # fmt: skip
+    if changed:
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise RequestError(f"{path} is damaged: {changed[0]}{more} is not what was written")
+    return Checkpoint(tensors, table["numbers"])
+
+
+def require_numbers(tensors: Mapping[str, Tensor], where: object) -> None:
+    """Check that weights are numbers.
+
+    Args:
+        tensors: Tensors by name.
+        where: What they are of, for the message.
+
+    Raises:
+        RequestError: One of them holds NaN.
+    """
+    for name, value in tensors.items():
+        if value.is_floating_point() and bool(value.isnan().any()):
+            raise RequestError(f"{where}: {name} holds values that are not a number")
+
+
+def _checksum(name: str, value: Tensor) -> str:
+    """Return the checksum of a tensor with its name, type and shape."""
+    found = hashlib.sha256(f"{name} {value.dtype} {tuple(value.shape)} ".encode())
+    if value.numel():
+        found.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()[:16]
+
+
+def _sum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _numbers_of_others(path: Path, header: Mapping[str, str]) -> dict[str, Any]:
+    """Return the numbers of a file without checksums: one that something else has written has none."""
+    if header.keys() - {"numbers", "format"}:
+        raise RequestError(f"{path} is damaged: its header is not what was written")
+    try:
+        found = json.loads(header.get("numbers", "{}"))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise RequestError(f"{path} cannot be read as a checkpoint: it has no table of numbers")
+    return found
+
+
+def _worded(error: SafetensorError, path: Path) -> str:
+    """Say in words what the system refused to the library that writes tensors."""
+    code = re.search(r"(?:code: |os error )(\d+)", str(error))
+    if code is None:
+        return f"{path} cannot be written: {error}"
+    return worded_os_error(OSError(int(code[1]), ""), path)
 
 
 def optimiser_to_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -138,6 +138,12 @@ class Training:
         self.budget = settings.budget.counted(len(examples), settings.batch)
         self.step, self.elapsed, self.skipped = 0, 0.0, 0
         self.skipped_in_a_row = 0
+        self._in_step = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether the state is one between two steps, and not that of a step that was broken off."""
+        return not self._in_step
 
     @property
     def progress(self) -> float:
@@ -160,8 +166,10 @@ class Training:
                 begun = time.perf_counter()
                 self.module.train()
                 x, y = next(batches)
+                self._in_step = True
                 loss, norm, rate = self._step(x, y)
                 self.elapsed += time.perf_counter() - begun
+                self._in_step = False
                 yield StepRecord(
                     self.step, self.progress, loss, rate, norm, self.elapsed, self.skipped
                 )
@@ -192,7 +200,16 @@ class Training:
         return loss.detach(), norm, max(self.rates, default=0.0) * factor
 
     def checkpoint(self) -> Checkpoint:
-        """Return everything that is needed to go on."""
+        """Return everything that is needed to go on.
+
+        Raises:
+            RunError: The last step was broken off by an exception, which has left a state between two others.
+        """
+        if not self.whole:
+            raise RunError(
+                f"the step after step {self.step} was broken off, and what it has left is no state to go on "
+                f"from: restore() a checkpoint first"
+            )
         parts: dict[str, Mapping[str, Tensor]] = {
             "model": self.module.state_dict(),
             "ema": self.averaged.state_dict(),
@@ -215,6 +232,7 @@ class Training:
         self.elapsed = checkpoint.numbers["elapsed"]
         self.skipped = checkpoint.numbers["skipped"]
         self.average.n_averaged.fill_(checkpoint.numbers["averaged"])
+        self._in_step = False
 
     def _mixed(self, shape: tuple[int, ...]) -> bool:
         auto = bf16_is_faster(self.device, shape, self.objective.mixed_precision)

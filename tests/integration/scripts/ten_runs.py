@@ -53,7 +53,7 @@ def carried_out(number: int, folder: Path) -> str:
     request["training"] = {"steps": 4, "batch": 8} | request.get("training", {})
     run = start_run(request, out=folder, skip=["measuring", "drawing", "page"])
     digest = hashlib.sha256(run.folder.samples_file.read_bytes())
-    for file in (run.folder.checkpoint_file, run.folder.prior_file):
+    for file in (run.folder.checkpoints.last, run.folder.checkpoints.prior):
         tensors = read_checkpoint(file).tensors if file.is_file() else {}
         for key in sorted(tensors):
             digest.update(f"{key} {tensors[key].dtype}".encode())

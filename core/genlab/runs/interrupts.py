@@ -1,0 +1,67 @@
+"""Signals that ask a run to stop: they are heard at once, and obeyed between two steps.
+
+An exception that a signal raises lands anywhere, in the middle of a step too, where half of the state is that
+of the next step. So a first signal only leaves a mark, which a run looks at between two steps and between two
+pieces of other stages. A second one ends the run where it is; what the last checkpoint holds is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+from genlab.errors import Interrupted
+
+__all__ = ["Interrupts", "listening"]
+
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")  # Ctrl-C; the end of a job; what SLURM sends before it
+
+
+class Interrupts:
+    """Whether somebody has asked a run to stop.
+
+    Attributes:
+        asked: The name of the signal, such as ``"SIGTERM"``; empty where nobody has.
+    """
+
+    def __init__(self) -> None:
+        self.asked = ""
+
+    def look(self) -> None:
+        """Stop here if somebody has asked for it.
+
+        Raises:
+            Interrupted: Somebody has.
+        """
+        if self.asked:
+            raise Interrupted(self.asked)
+
+    def hear(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal: the first leaves a mark, the second ends the run at once."""
+        name = signal.Signals(number).name
+        if self.asked:
+            raise Interrupted(name)
+        self.asked = name
+        with suppress(OSError):  # print() must not be called while something else prints
+            os.write(2, f"{name}: stops after this step; a second one ends at once\n".encode())
+
+
+@contextmanager
+def listening(interrupts: Interrupts) -> Iterator[None]:
+    """Let signals ask a run to stop, in the main thread; their handlers are put back afterwards."""
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in _SIGNALS:
+            if hasattr(signal, name):
+                number = getattr(signal, name)
+                before[number] = signal.signal(number, interrupts.hear)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -1,0 +1,137 @@
+"""Signals: the first leaves a mark, the second ends at once, and the handlers are put back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import genlab
+from genlab.errors import Interrupted
+from genlab.runs.interrupts import Interrupts, listening
+from genlab.runs.start import start_run
+from genlab.training import read_checkpoint
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_is_heard_and_a_second_one_ends_at_once(
+    number: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = [signal.getsignal(each) for each in SIGNALS]
+    interrupts = Interrupts()
+    with listening(interrupts):
+        interrupts.look()
+        os.kill(os.getpid(), number)
+        assert interrupts.asked == number.name
+        assert f"{number.name}: stops after this step" in capfd.readouterr().err
+        with pytest.raises(Interrupted, match=number.name):
+            interrupts.look()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+def test_handlers_are_put_back_when_a_run_fails() -> None:
+    before = [signal.getsignal(each) for each in SIGNALS]
+    with pytest.raises(ValueError, match="it fails"), listening(Interrupts()):
+        raise ValueError("it fails")
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+def test_other_threads_are_left_alone() -> None:
+    found: list[Any] = []
+
+    def listen() -> None:
+        with listening(Interrupts()):
+            found.extend(signal.getsignal(each) for each in SIGNALS)
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    thread.join()
+    assert found == [signal.getsignal(each) for each in SIGNALS]
+
+
+TINY = {
+    "dataset": {"name": "8-gaussians", "train": 100, "test": 50}, "metrics": ["sliced-wasserstein"],
+    "backbone": {"class": "genlab.testing.tiny:Perceptron"}, "figures": [],
+    "training": {"steps": 8, "batch": 8, "log_every": 1}, "sampling": {"count": 20, "steps": 2, "batch": 10},
+}  # fmt: skip
+
+
+class Signals(genlab.Tracker):
+    """Sends a signal at a step, or at a piece of a stage."""
+
+    def __init__(self, *, number: int, step: int = 0, stage: str = "") -> None:
+        self.number, self.step, self.stage = number, step, stage
+        self.steps: list[int] = []
+
+    def step_done(self, step: int) -> None:
+        self.steps.append(step)
+        if step == self.step:
+            os.kill(os.getpid(), self.number)
+
+    def stage_advanced(self, stage: str, done: int) -> None:
+        if self.stage and stage == self.stage and done:
+            self.stage = ""
+            os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_run_stops_after_the_step_with_a_checkpoint(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    tracker = Signals(number=number, step=3)
+    out = tmp_path / "run"
+    wanted = rf"stopped in the stage training, with a checkpoint of step 3; to go on: genlab resume {out}$"
+    with pytest.raises(Interrupted, match=wanted):
+        start_run(TINY, out=out, trackers=[tracker])
+    assert tracker.steps == [1, 2, 3]
+    assert read_checkpoint(out / "checkpoints/last.safetensors").numbers["step"] == 3
+    assert genlab.open_run(out).status.outcome == "interrupted"
+    assert not (out / "run.lock").exists()
+
+
+@pytest.mark.parametrize("stage", ["sampling", "measuring"])
+def test_other_stages_stop_between_two_pieces(stage: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(Interrupted, match=f"stopped in the stage {stage}; to go on: genlab resume"):
+        start_run(TINY, out=out, trackers=[Signals(number=signal.SIGTERM, stage=stage)])
+    status = genlab.open_run(out).status
+    assert (status.outcome, status.stage) == ("interrupted", stage)
+
+
+def test_a_step_that_is_broken_off_is_never_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a second signal does it: between the optimiser and the moving average."""
+    from genlab.training.training import Training
+
+    step = Training._step
+    done: list[int] = []
+
+    def broken(self: Training, x: Any, y: Any) -> Any:
+        done.append(self.step)
+        if len(done) == 5:
+            self.average.update_parameters = _interrupt  # type: ignore[assignment]
+        return step(self, x, y)
+
+    monkeypatch.setattr(Training, "_step", broken)
+    out = tmp_path / "run"
+    with pytest.raises(Interrupted, match="with a checkpoint of step 0"):
+        start_run(TINY, out=out)
+    assert read_checkpoint(out / "checkpoints/last.safetensors").numbers["step"] == 0
+    monkeypatch.undo()
+    genlab.resume(out)
+    whole = start_run(TINY, out=tmp_path / "whole")
+    one, two = (read_checkpoint(at / "checkpoints/last.safetensors") for at in (out, whole.path))
+    assert all(bool((one.tensors[key] == value).all()) for key, value in two.tensors.items())
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
