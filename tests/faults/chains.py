@@ -14,7 +14,7 @@ from typing import Any
 
 from forking import Ended, forked
 
-from runs import differences, gone_on, started, write_request
+from runs import STEPS, differences, gone_on, started, write_request
 
 ENDINGS = ("kill", "interrupt", "terminate", "twice", "anywhere")
 """SIGKILL; SIGINT; SIGTERM; SIGINT and a second one soon after; KeyboardInterrupt at any bytecode."""
@@ -33,7 +33,6 @@ class Bench:
         self.folder = folder
         self.requests: dict[str, Path] = {}
         self.seconds: dict[str, float] = {}
-        self.events: dict[str, int] = {}
 
     def whole(self, name: str) -> Path:
         """Return the folder of the run of a request that nobody touched."""
@@ -46,23 +45,6 @@ class Bench:
                 raise SystemExit(f"the run {name!r} fails by itself: {ended.said}")
             self.requests[name], self.seconds[name] = request, ended.seconds
         return out
-
-    def bytecodes(self, name: str) -> int:
-        """Return how many bytecodes of genlab a run of a request takes."""
-        if name not in self.events:
-            self.whole(name)
-            count, out = self.folder / "count", self.folder / "counted"
-
-            def counted() -> int:
-                tracer = _Tracer(None)
-                status = tracer.around(lambda: started(self.requests[name], out))
-                count.write_text(str(tracer.seen))
-                return status
-
-            forked(counted, self.folder / "log")
-            self.events[name] = int(count.read_text())
-            shutil.rmtree(out)
-        return self.events[name]
 
     def chain(self, name: str, ending: str, seed: int) -> dict[str, Any]:
         """End a run once or twice, finish it, and say what came of it."""
@@ -98,8 +80,8 @@ class Bench:
             return Ended(0, "", 0.0)
         log, delay = self.folder / "log", rng.uniform(0, 1.05 * self.seconds[name])
         if ending == "anywhere":
-            at = rng.randrange(self.bytecodes(name))
-            return forked(lambda: _Tracer(at).around(lambda: self._next(name, out)), log)
+            step, at = rng.randrange(STEPS), int(10 ** rng.uniform(0, 4.5))
+            return forked(lambda: _Tracer(step, at).around(lambda: self._next(name, out)), log)
         number = {"kill": signal.SIGKILL, "terminate": signal.SIGTERM}.get(ending, signal.SIGINT)
         signals = [(delay, int(number))]
         if ending == "twice":
@@ -133,21 +115,35 @@ def _wrong(ended: Ended, ending: str) -> list[str]:
 
 
 class _Tracer:
-    """Counts the bytecodes of genlab that are carried out, and interrupts at one of them.
+    """Interrupts at a bytecode of genlab, some way into a step of the training.
 
     Args:
-        at: The number of the bytecode; None: none is.
+        step: The step.
+        at: The number of the bytecode from its beginning on, which may lie in a later step.
     """
 
-    def __init__(self, at: int | None) -> None:
-        self.at, self.seen = at, 0
+    def __init__(self, step: int, at: int) -> None:
+        self.step, self.left = step, at
 
     def around(self, work: Callable[[], int]) -> int:
+        """Do the work, in which the training is interrupted."""
+        from genlab.training import Training
+
+        done = Training._step
+
+        def step(training: Training, *batch: Any) -> Any:
+            if training.step == self.step:
+                self._begin(sys._getframe(1))
+            return done(training, *batch)
+
+        Training._step = step  # type: ignore[method-assign]
+        return work()
+
+    def _begin(self, frame: FrameType | None) -> None:
         sys.settrace(self._entered)
-        try:
-            return work()
-        finally:
-            sys.settrace(None)
+        while frame is not None:
+            frame.f_trace = self._entered(frame, "call", None)
+            frame = frame.f_back
 
     def _entered(self, frame: FrameType, event: str, value: Any) -> Any:
         if not any(part in frame.f_code.co_filename for part in _TRACED):
@@ -157,8 +153,8 @@ class _Tracer:
 
     def _passed(self, frame: FrameType, event: str, value: Any) -> Any:
         if event == "opcode":
-            self.seen += 1
-            if self.seen - 1 == self.at:
+            self.left -= 1
+            if self.left == 0:
                 sys.settrace(None)
                 raise KeyboardInterrupt
-        return self._passed
+        return self._passed if self.left > 0 else None

@@ -21,7 +21,8 @@ _IMAGES: dict[str, Any] = {
     "dataset": "digits", "backbone": {"class": "genlab.testing.tiny:Perceptron"},
     "sampling": {"count": 40, "steps": 2}, "metrics": ["sliced-wasserstein"], "figures": ["loss"],
 }  # fmt: skip
-_TRAINING = {"steps": 60, "batch": 32, "log_every": 5, "save_every": 0.05, "keep": 3}
+STEPS = 60
+_TRAINING = {"steps": STEPS, "batch": 32, "log_every": 5, "save_every": 0.05, "keep": 3}
 _FLOW = {"name": "realnvp", "couplings": 2, "width": 8, "depth": 1}
 _WATCHED = {"times": 3, "count": 50, "best": "sliced-wasserstein"}
 

@@ -26,7 +26,7 @@ ALWAYS = {
     "run.toml", "status.json", "metrics.json", "report.html", "checkpoints/last.safetensors",
     "samples/samples.npz",
 }  # fmt: skip
-TRAINED = ALWAYS | {"metrics.jsonl"}
+TRAINED = ALWAYS | {"metrics.jsonl", "checkpoints/step-0000000.safetensors"}
 
 
 def files(run: genlab.Run) -> set[str]:

@@ -15,7 +15,7 @@ Y = torch.randint(3, (90,), generator=GENERATOR)
 
 def of(x: torch.Tensor, y: torch.Tensor | None = Y) -> dict[str, dict[str, object]]:
     return fingerprint(
-        genlab.load({"train": (x, y), "test": (X[:9], None if y is None else Y[:9])})
+        genlab.load({"train": (x, y), "test": (x[:9], None if y is None else y[:9])})
     )
 
 
