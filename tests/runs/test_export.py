@@ -97,7 +97,7 @@ def test_weights_are_those_that_samples_come_from(images: genlab.Run, tmp_path: 
     file = images.export(tmp_path / "network.safetensors")
     weights, state = load_file(file), images.restorer.backbone.state_dict()
     assert weights.keys() == state.keys()
-    kept = load_file(images.folder.checkpoint_file)
+    kept = load_file(images.folder.checkpoints.last)
     for name, value in weights.items():
         torch.testing.assert_close(value, state[name], rtol=0, atol=0)
         assert any(torch.equal(value, v) for key, v in kept.items() if "ema" in key), name
