@@ -14,7 +14,8 @@ from pathlib import PurePath
 from typing import Any
 
 __all__ = ["BrokenComponentError", "FileError", "GenlabError", "Interrupted", "RequestError", "RunError",
-           "brief", "is_out_of_memory", "listed", "nearest", "printable", "unknown", "worded_os_error"]  # fmt: skip
+           "brief", "is_out_of_memory", "listed", "nearest", "printable", "unknown",
+           "worded_os_error"]  # fmt: skip
 
 _BRIEF = 80  # characters of what was given that a message repeats
 _LISTED = 160  # characters of a list in a message
