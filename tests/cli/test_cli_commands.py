@@ -60,6 +60,15 @@ def test_no_command_at_all_shows_the_help(command: Callable[..., Any]) -> None:
     assert command("--version").out == f"genlab {genlab.__version__}\n"
 
 
+def test_a_list_has_a_gap_between_roles_and_no_other(command: Callable[..., Any]) -> None:
+    head, _, *rows = command("list").out.strip("\n").splitlines()[1:]
+    assert head.split()[:2] == ["role", "name"]
+    begins = [i for i, line in enumerate(rows) if line[:2].strip()]
+    gaps = [i for i, line in enumerate(rows[:-1]) if not line.strip()]
+    assert len(begins) > 5
+    assert [i + 1 for i in gaps] == begins[1:]
+
+
 def test_list_names_every_component(command: Callable[..., Any]) -> None:
     rows = json.loads(command("list", "--json").out)
     names = {(row["role"], row["name"]) for row in rows}

@@ -33,7 +33,13 @@ def test_a_series_that_measures_nothing_is_done_and_says_that_it_is_not_compared
         "utf-8",
     )
     assert exit_status(["sweep", str(file), "--out", str(tmp_path / "runs")]) == 0
-    assert "mine is not compared: none of these runs has numbers" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "mine is not compared: none of these runs has numbers" in said
+    words = [line.split() for line in said.splitlines()]
+    begun = words.index(["run", "status", "numbers"])
+    assert [line for line in words[begun + 1 :] if line[1:2] == ["done"]] == [
+        ["mine/0", "done"], ["mine/1", "done"]
+    ]  # fmt: skip
     assert not list(tmp_path.rglob("comparison.csv"))
 
 

@@ -133,6 +133,9 @@ def test_every_number_is_there() -> None:
                   "3.25", "0.125", "0.00075", "1, 2", "391,233"):  # fmt: skip
         assert re.search(rf"(?<![\d.]){re.escape(shown)}(?![\d.])", text), shown
     assert "on 2024-05-06." in text
+    assert "metrics 1 name classifier-confidence metrics 2 name sliced-wasserstein" in " ".join(
+        text.split()
+    )
     assert "value real vs real N features" in " ".join(text.split())
     assert 'title="3.87123"' in html, "four digits are shown and all are kept"
 

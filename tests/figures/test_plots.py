@@ -11,6 +11,7 @@ import pytest
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 from torch import Tensor
 
@@ -27,7 +28,7 @@ from genlab.report.figures.images import tile, to_uint8
 from genlab.report.figures.interpolation import interpolation
 from genlab.report.figures.lines import line_limits
 from genlab.report.figures.loss import loss, loss_curve, running_median
-from genlab.report.figures.panels import PAD, enlargement, spread
+from genlab.report.figures.panels import PAD, enlargement, mosaic_figure, spread
 from genlab.report.figures.progressive import progressive
 from genlab.report.figures.quality import quality
 from genlab.report.figures.restoration import restoration
@@ -35,7 +36,7 @@ from genlab.report.figures.samples import samples
 from genlab.report.figures.samples_over_training import samples_over_training
 from genlab.report.figures.steps import measured_over_steps, over_steps
 from genlab.report.figures.strips import time_labels
-from genlab.report.figures.trajectory import drift
+from genlab.report.figures.trajectory import Drift, drift
 
 POINTS = DataSpec((2,), "vector", 2, ("in", "out"))
 
@@ -253,6 +254,27 @@ def test_labels_stand_over_the_middle_of_their_columns() -> None:
     np.testing.assert_allclose(ax.get_xticks(), middles)
 
 
+def test_arrows_of_the_drift_are_where_and_what_was_measured() -> None:
+    at, arrows = torch.randn(2, 9, 2, generator=generator())
+    x = torch.zeros(4, 2)
+    figure = drift([Drift(t, x, x, at, arrows * (1 + t)) for t in (0.0, 1.0)])
+    for ax, scale in zip(figure.axes[4:6], (1, 2), strict=True):
+        (field,) = ax.collections
+        np.testing.assert_allclose(field.get_offsets(), at)
+        np.testing.assert_allclose(np.stack([field.U, field.V], 1), scale * arrows, rtol=1e-6)
+
+
+def test_a_long_note_lies_within_the_picture() -> None:
+    """Of a picture that is narrower than the note alone, with a margin on either side."""
+    note = "a note that is much longer than the picture above it is wide, which it has to be anyway"
+    pixels = tile(images(1), 1, PAD, 1)
+    figure, _ = mosaic_figure([pixels], note=note)
+    (text,) = [t for t in figure.findobj(Text) if t.get_text() == note]
+    box, width = text.get_window_extent(), figure.bbox.width
+    assert box.x0 >= PAD - 1
+    assert box.x1 <= width - PAD + 1
+
+
 def test_forward_points_have_one_panel_per_time() -> None:
     x_t = [torch.randn(30, 2, generator=generator()) * (1 + i) for i in range(8)]
     figure = forward(x_t, [i / 7 for i in range(8)], POINTS)
@@ -409,6 +431,10 @@ def test_no_history_is_still_a_figure() -> None:
     figure = loss([])
     assert texts(figure) == ["no loss was logged"]
     assert figure_bytes(figure)
+    (ax,) = figure.axes[:1]
+    said, panel = ax.texts[0].get_window_extent(), ax.get_window_extent()
+    assert panel.x0 < said.x0 < said.x1 < panel.x1
+    assert panel.y0 < said.y0 < said.y1 < panel.y1
 
 
 def test_the_running_median_ignores_spikes_and_follows_the_start() -> None:
@@ -500,11 +526,20 @@ def test_confusion_counts_true_classes_in_rows() -> None:
     assert [t.get_text() for t in ax.texts] == ["1", "1", "1"]
 
 
+@pytest.mark.parametrize(("names", "turned"), [(("0", "10"), False), (("cat", "automobile"), True)])
+def test_long_names_of_classes_lean(names: tuple[str, str], turned: bool) -> None:
+    spec = DataSpec((2,), "vector", 2, names)
+    (ax,) = confusion(log_posteriors([0.9, 0.1]), torch.tensor([0]), spec).axes
+    assert all((label.get_rotation() > 0) == turned for label in ax.get_xticklabels())
+    assert not any(label.get_rotation() for label in ax.get_yticklabels())
+
+
 def test_the_calibration_error_is_that_of_the_bins() -> None:
     given = log_posteriors([0.95, 0.05], [0.92, 0.08], [0.65, 0.35], [0.4, 0.6])
     upper, lower = calibration(given, torch.tensor([0, 1, 0, -1])).axes
     error = (2 * abs(0.5 - 0.935) + abs(1 - 0.65)) / 3
     assert upper.get_title() == f"expected calibration error {error:.4f}"
+    np.testing.assert_array_equal(upper.lines[0].get_xydata(), [[0, 0], [1, 1]])
     np.testing.assert_allclose(upper.lines[1].get_xydata(), [[0.65, 1], [0.935, 0.5]], atol=1e-6)
     assert lower.get_ylim()[0] < 1, "one example is seen"
 
@@ -537,6 +572,8 @@ def test_regions_belong_to_the_class_with_the_largest_posterior() -> None:
     latent, *_, regions = figure.axes
     drawn = np.sort(np.asarray(latent.collections[0].get_offsets()), axis=0)
     np.testing.assert_allclose(drawn, np.sort(2 * x.numpy(), axis=0), rtol=1e-6)
+    for ax in figure.axes[:2]:
+        assert not ax.collections[0].get_linewidths().any(), "points without an edge"
     left, right = (path.vertices[:, 0] for path in regions.collections[0].get_paths())
     assert left.max() < 0.3
     assert right.min() > -0.3
