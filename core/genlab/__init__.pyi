@@ -79,6 +79,7 @@ from .evaluation import nearest as nearest
 from .evaluation import wilson_interval as wilson_interval
 from .files import cache_folder as cache_folder
 from .files import write_bytes as write_bytes
+from .report.comparison import Comparison as Comparison
 from .report.figure import Figure as Figure
 from .report.figure import Results as Results
 from .runs import Run as Run

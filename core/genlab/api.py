@@ -21,6 +21,7 @@ from genlab.config import (
     with_path,
 )
 from genlab.errors import RequestError
+from genlab.report.comparison import Comparison
 from genlab.runs.combinations import Sweep
 from genlab.runs.run import Run
 from genlab.runs.series import carry_out, compare_runs, experiment_tables, jobs_of, swept
@@ -228,23 +229,31 @@ def sweep(
 
 
 def compare(
-    runs: Sequence[Run | str | Path], out: str | Path = "comparison", *, seed: int = 0
-) -> list[Path]:
-    """Put the numbers and samples of runs side by side.
+    runs: Sequence[Run | str | Path],
+    out: str | Path = "comparison",
+    *,
+    seed: int = 0,
+    over: str | None = None,
+) -> Comparison:
+    """Tell how runs differ: settings, numbers, curves and samples, and where a comparison is unfair.
 
     Args:
         runs: Runs, or their folders.
         out: Where ``comparison.csv`` and the figures go.
         seed: Seed of the samples.
+        over: A setting such as ``"seed"``: runs that differ in nothing else are put together, and their
+            numbers are means, with ranges and Student's intervals.
 
     Returns:
-        The files.
+        The comparison: ``settings``, ``numbers``, ``warnings``, ``files``; ``flat()`` gives plain values, and
+        a notebook shows it.
 
     Raises:
-        RequestError: There are fewer than two runs, or none has numbers.
+        RequestError: There are fewer than two runs, one is there twice, or none has numbers; or no two of
+            them differ in nothing but the setting.
     """
     opened = [each if isinstance(each, Run) else Run(each) for each in runs]
-    return compare_runs(opened, Path(out), seed=seed)
+    return compare_runs(opened, Path(out), seed=seed, over=over)
 
 
 def load(dataset: Any, data: str | Path | None = None, **params: Any) -> Data:

@@ -234,8 +234,8 @@ def test_a_study_of_three_degradations_and_two_samplers_trains_three_models(
     assert [o.status for o in genlab.sweep(study, out=tmp_path / "study", **shared)] == [
         "was done"
     ] * 6
-    files = genlab.compare([outcome.job.path for outcome in outcomes[:2]], tmp_path / "comparison")
-    assert {"comparison.csv", "numbers.png", "samples.png"} <= {file.name for file in files}
+    found = genlab.compare([outcome.job.path for outcome in outcomes[:2]], tmp_path / "comparison")
+    assert {"comparison.csv", "numbers.png", "samples.png"} <= {f.name for f in found.files}
 
 
 class Constant(nn.Module):

@@ -116,7 +116,7 @@ def _compare(console: Any, outcomes: Sequence[Outcome], out: Path) -> None:
         if not name or len(done) < 2:
             continue
         try:
-            files = compare_runs(done, out / name)
+            files = compare_runs(done, out / name).files
         except RequestError as error:  # what the runs have left is good all the same
             console.print(f"{name} is not compared: {error}", markup=False)
             continue

@@ -1,6 +1,5 @@
 """Evaluation: numbers about samples, each with everything that is needed to trust it."""
 
-from genlab.evaluation.comparison import compared, comparison_csv
 from genlab.evaluation.evaluate import built_metrics, evaluate, misfit, require_metric_fits
 from genlab.evaluation.intervals import (
     bootstrap_counts,
@@ -21,8 +20,6 @@ __all__ = [
     "bootstrap_counts",
     "bootstrap_interval",
     "built_metrics",
-    "compared",
-    "comparison_csv",
     "evaluate",
     "likelihood_records",
     "mean_interval",

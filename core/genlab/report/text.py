@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["between", "count", "duration", "exact", "number"]
+__all__ = ["between", "count", "duration", "exact", "number", "setting"]
 
 
 def number(value: Any) -> str:
@@ -31,6 +31,13 @@ def between(interval: Sequence[float] | None) -> str:
 def exact(value: Any) -> str:
     """Write a value with all its digits."""
     return repr(value) if isinstance(value, float) else str(value)
+
+
+def setting(value: Any) -> str:
+    """Write the value of a setting with all its digits; a dash for nothing."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(setting, value))
+    return exact(value) if isinstance(value, float) else number(value)
 
 
 def count(value: Any) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 from genlab.components.engine import Job, Outcome
 from genlab.config import SLOTS, merge
 from genlab.errors import GenlabError, RequestError, unknown
-from genlab.evaluation.comparison import Compared, compared
+from genlab.evaluation.comparison import Compared
 from genlab.experiments import experiment_names, read_experiment
 from genlab.guards import require_name
-from genlab.report.comparison import write_comparison
+from genlab.report.comparison import Comparison, comparison, write_comparison
 from genlab.runs.combinations import Sweep, combinations, is_plain
 from genlab.runs.folder import RunFolder
 from genlab.runs.run import Run
@@ -23,7 +23,6 @@ __all__ = [
     "BUDGETS",
     "carry_out",
     "compare_runs",
-    "compared_of",
     "experiment_tables",
     "jobs_of",
     "swept",
@@ -149,22 +148,42 @@ def carry_out(job: Job, trackers: Sequence[object]) -> Outcome:
         return Outcome(job, "failed", str(error))
 
 
-def compare_runs(runs: Sequence[Run], out: Path, *, seed: int = 0) -> list[Path]:
-    """Write what :func:`genlab.report.comparison.write_comparison` makes of runs, and return the files.
+def compare_runs(
+    runs: Sequence[Run], out: Path, *, seed: int = 0, over: str | None = None
+) -> Comparison:
+    """Say how runs differ, and write it; see :func:`genlab.report.comparison.write_comparison` for the files.
+
+    Args:
+        runs: The runs.
+        out: The folder that the files go into.
+        seed: Seed of the samples.
+        over: A setting: runs that differ in nothing else are put together.
 
     Raises:
-        RequestError: There are fewer than two, or none has numbers.
+        RequestError: There are fewer than two runs, one is there twice, or none has numbers; or no two of
+            them differ in nothing but the setting.
     """
     if len(runs) < 2:
         raise RequestError("a comparison takes at least two runs")
-    names, rows = compared([compared_of(run) for run in runs])
-    return write_comparison([(run.path.name, run) for run in runs], names, rows, out, seed=seed)
+    names = _names([run.path for run in runs])
+    seen = [
+        Compared(name, run.config.made_of, run.config.flat(), run.metrics)
+        for name, run in zip(names, runs, strict=True)
+    ]
+    return write_comparison(comparison(seen, over=over), runs, out, seed=seed)
 
 
-def compared_of(run: Run) -> Compared:
-    """Return what a comparison sees of a run."""
-    config = run.config
-    return Compared(run.path.name, config.dataset.name, config.made_of, run.metrics)
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Name runs by their folders, and by those above where these are called the same."""
+    parts = [path.resolve().parts for path in paths]
+    for place, each in enumerate(parts):
+        if each in parts[:place]:
+            raise RequestError(f"{paths[place]} is there twice: a comparison takes different runs")
+    for length in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(each[-length:]) for each in parts]
+        if len(set(names)) == len(names):
+            break
+    return names
 
 
 def _handed_in(tables: Mapping[str, Any]) -> dict[str, Any]:
