@@ -46,6 +46,7 @@ from .components import Sampler as Sampler
 from .components import ScoresEach as ScoresEach
 from .components import Split as Split
 from .components import Tracker as Tracker
+from .components import cast_like as cast_like
 from .components import dequantise as dequantise
 from .components import explain as explain
 from .components import extra as extra

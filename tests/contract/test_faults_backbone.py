@@ -34,7 +34,15 @@ class RaisesSomethingElse(Net):
 
 class ExtraNumber(Net):
     def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
-        return super().forward(x, t, y).double()
+        out = super().forward(x, t, y)
+        return out.double() if x.device.type == "cpu" else out
+
+
+class DoubleTimes(Net):
+    """Takes float64 to where the data lies."""
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        return super().forward(x, t.double().to(x.dtype), y)
 
 
 class GlobalRandomness(Net):
@@ -46,7 +54,7 @@ class GlobalRandomness(Net):
 class Dropout(Net):
     def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
         out = super().forward(x, t, y)
-        return out + 1e-6 * torch.randn(out.shape)
+        return out + 1e-6 * torch.randn(out.shape, device=out.device)
 
 
 class WritesIntoX(Net):
@@ -103,7 +111,7 @@ class ForgetsABuffer(Net):
         self.projection = torch.randn(math.prod(spec.shape))
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
-        return super().forward(x, t, y) + x * self.projection
+        return super().forward(x, t, y) + x * self.projection.to(x)
 
 
 class Overflows(Net):
@@ -114,6 +122,7 @@ class Overflows(Net):
 
 
 FAULTS: list[tuple[type[Backbone], str]] = [
+    (DoubleTimes, "no_float64_off_the_cpu"),
     (TakesAnything, "takes_what_its_tags_say"),
     (RaisesSomethingElse, "takes_what_its_tags_say"),
     (ExtraNumber, "shape_and_dtype_kept"),

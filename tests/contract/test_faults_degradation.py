@@ -89,7 +89,8 @@ class ReturnsItsInput(Plain):
 
 class AlwaysDouble(Plain):
     def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
-        return super().degrade(x_0, t, z).double()
+        x_t = super().degrade(x_0, t, z)
+        return x_t.double() if x_0.device.type == "cpu" else x_t
 
 
 class GlobalRandomness(Plain):
@@ -159,6 +160,20 @@ class RemembersTheDraw(CosineNoise):
         return super().degrade(x_0, t, last[:1].mean() + 0 * x_0 if several else z)
 
 
+class DoubleTimes(Plain):
+    """Takes float64 to where the data lies."""
+
+    def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        return super().degrade(x_0, t.double().to(t.dtype), z)
+
+
+class TableOfTheCPU(Plain):
+    """Looks a factor up that lies on the CPU."""
+
+    def summarize(self, x_1: Tensor) -> Tensor:
+        return super().summarize(x_1) * torch.ones(1)
+
+
 class Unpicklable(Plain):
     def __init__(self) -> None:
         self.curve = lambda t: t
@@ -212,6 +227,8 @@ FAULTS: list[tuple[Callable[[], Degradation], str]] = [
     (AdvisesNothingThere, "advice_can_be_followed"),
     (AdvisesTheWrongSampler, "advice_can_be_followed"),
     (AdvisesTheWrongPrediction, "advice_can_be_followed"),
+    (DoubleTimes, "no_float64_off_the_cpu"),
+    (TableOfTheCPU, "no_float64_off_the_cpu"),
     (NotIdentity, "identity_at_zero"),
     (NotDeterministic, "deterministic_given_z"),
     (SeesTheBatch, "batch_independent"),

@@ -27,6 +27,13 @@ class RaisesSomethingElse(Affine):
         super().__init__(spec)
 
 
+class DoublePrecision(Affine):
+    """Takes float64 to where the data lies."""
+
+    def joint_log_prob(self, x: Tensor) -> Tensor:
+        return super().joint_log_prob(x).double().to(x.dtype)
+
+
 class WrongLadj(Affine):
     """The log-determinant is twice what it should be, in encode and in the density alike."""
 
@@ -209,7 +216,8 @@ class Normals(FittedDensity):
 
     def sample(self, n: int, y: Tensor | None = None, *, generator: torch.Generator) -> Tensor:
         y = torch.multinomial(self.shares, n, True, generator=generator) if y is None else y
-        z = torch.randn(n, self.mean.shape[1], generator=generator, dtype=self.mean.dtype)
+        like = self.mean
+        z = torch.randn(n, like.shape[1], generator=generator, dtype=like.dtype, device=like.device)
         return self.mean[y] + self.spread[y] * z
 
 
@@ -253,6 +261,7 @@ class CountsTheUnknown(Normals):
 
 FAULTS: list[tuple[type[Density], str]] = [
     (RaisesSomethingElse, "takes_what_its_tags_say"),
+    (DoublePrecision, "no_float64_off_the_cpu"),
     (WrongNormalisation, "integrates_to_one"),
     (WrongDecode, "flow_inverts"),
     (WrongLadjOfDecode, "flow_ladj_is_jacobian"),

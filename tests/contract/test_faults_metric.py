@@ -44,6 +44,13 @@ class Nearness(Between):
         return -(x - fitted["mean"]).flatten(1).norm(dim=1)
 
 
+class DoubleMean(Mean):
+    """Takes float64 to where the training data lies."""
+
+    def fit(self, train: Any, spec: Any, *, seed: int) -> Any:
+        return {"mean": train.first(1000)[0].double().mean(0).float()}
+
+
 class Nameless(Mean):
     tags = MetricTags(data=frozenset({"vector"}), features="")
 
@@ -86,7 +93,7 @@ class FitsByChance(Mean):
     def fit(self, train: Any, spec: Any, *, seed: int) -> Any:
         return {
             "mean": super().fit(train, spec, seed=seed)["mean"]
-            + torch.rand(1, generator=_GENERATOR)
+            + torch.rand(1, generator=_GENERATOR).item()
         }
 
 
@@ -159,6 +166,7 @@ class Stirs(Between):
 
 
 FAULTS: list[tuple[Callable[[], Metric], str]] = [
+    (DoubleMean, "no_float64_off_the_cpu"),
     (Nameless, "tags_are_sound"),
     (Impossible, "tags_are_sound"),
     (ForgetsItsFeatures, "features_have_a_name"),

@@ -32,7 +32,7 @@ class Imitation(Objective):
     def __call__(
         self, network: Network, x: Tensor, y: Tensor | None, *, generator: torch.Generator
     ) -> Tensor:
-        t = torch.rand(len(x), generator=generator)
+        t = torch.rand(len(x), generator=generator, device=x.device)
         return (network(x, t, y).float() - x).square().mean()
 
 
@@ -73,6 +73,14 @@ class FailsOnUnknown(Imitation):
         return loss if y is None or bool((y >= 0).any()) else loss / 0
 
 
+class DoubleError(Imitation):
+    """Measures the error in float64."""
+
+    def __call__(self, network: Network, x: Tensor, y: Tensor | None, **rest: Any) -> Tensor:
+        loss = super().__call__(network, x, y, **rest)
+        return loss.double().float()
+
+
 class GlobalTimes(Imitation):
     """Draws from the global generator, and throws it away."""
 
@@ -110,7 +118,7 @@ class StaysInBFloat16(Imitation):
     def __call__(
         self, network: Network, x: Tensor, y: Tensor | None, *, generator: torch.Generator
     ) -> Tensor:
-        t = torch.rand(len(x), generator=generator)
+        t = torch.rand(len(x), generator=generator, device=x.device)
         out = network(x, t, y)
         return (out - x.to(out.dtype)).square().mean()
 
@@ -121,7 +129,7 @@ class NoGradientOfLabels(Imitation):
     def __call__(
         self, network: Network, x: Tensor, y: Tensor | None, *, generator: torch.Generator
     ) -> Tensor:
-        t = torch.rand(len(x), generator=generator)
+        t = torch.rand(len(x), generator=generator, device=x.device)
         label = self.backbone.label
         assert label is not None
         with_labels = network(x, t, y).float()
@@ -147,6 +155,7 @@ class InitialisedByChance(Imitation):
 
 
 FAULTS: list[tuple[type[Objective], str]] = [
+    (DoubleError, "no_float64_off_the_cpu"),
     (TrainsSomethingElse, "trains_what_it_requires"),
     (PerExample, "loss_is_finite_scalar"),
     (FailsOnUnknown, "loss_is_finite_scalar"),

@@ -35,6 +35,17 @@ class SkipsMatrices(Descent):
         return super().build([p for p in parameters if p.numel()])
 
 
+class DoubleRate(Descent):
+    """Counts its rate in float64, where the weights lie."""
+
+    class kind(torch.optim.SGD):  # noqa: N801
+        def step(self, closure: Any = None) -> Any:
+            for group in self.param_groups:
+                for p in group["params"]:
+                    torch.ones((), dtype=torch.float64, device=p.device)
+            return super().step(closure)
+
+
 class Upwards(Descent):
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.SGD(list(parameters), lr=self.lr, maximize=True)
@@ -95,6 +106,7 @@ class Shakes(Descent):
 
 
 FAULTS: list[tuple[type[Optimiser], str]] = [
+    (DoubleRate, "no_float64_off_the_cpu"),
     (SkipsMatrices, "builds_for_any_shape"),
     (Upwards, "lowers_a_quadratic"),
     (LosesTheLayout, "lowers_a_quadratic"),

@@ -44,6 +44,14 @@ class Counts(StepDown):
         return super().step(*args)
 
 
+class DoubleTimes(StepDown):
+    """Takes float64 to where the data lies."""
+
+    def step(self, restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor, state: Any) -> Any:
+        x_s, state = super().step(restorer, x_t, t, s, state)
+        return x_s + 0 * t.double().to(x_t.dtype)[:, None], state
+
+
 class GlobalNoise(StepDown):
     def step(self, *args: Any) -> tuple[Tensor, Any]:
         torch.rand(1)
@@ -57,7 +65,9 @@ class NotRepeatable(StepDown):
         x_s, state = super().step(restorer, x_t, t, s, state)
         if float(t[0]) == 1 and float(s[0]) == 0:
             generator = torch.Generator().manual_seed(next(_SEEDS))
-            x_s = x_s + torch.rand(1, generator=generator) * (restorer(x_s, s) - restorer(x_t, t))
+            x_s = x_s + torch.rand(1, generator=generator).to(x_s) * (
+                restorer(x_s, s) - restorer(x_t, t)
+            )
         return x_s, state
 
 
@@ -108,7 +118,7 @@ class Ancestral(StepDown):
     def step(self, restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor, state: Any) -> Any:
         z, generator = state
         x_s, _ = super().step(restorer, x_t, t, s, z)
-        noise = torch.randn(x_s.shape, generator=generator, dtype=x_s.dtype)
+        noise = torch.randn(x_s.shape, generator=generator, dtype=x_s.dtype, device=x_s.device)
         return x_s + 0.1 * s[:, None].to(x_s) * noise, state
 
 
@@ -116,7 +126,7 @@ class OwnGenerator(Ancestral):
     """Ignores the generator that init() is given."""
 
     def init(self, restorer: Any, x_t: Tensor, t: Tensor, z: Any, *, generator: Any) -> Any:
-        return z, torch.Generator().manual_seed(0)
+        return z, torch.Generator(x_t.device).manual_seed(0)
 
 
 class DDIM(StepDown):
@@ -166,6 +176,7 @@ class OneRateForAll(StepDown):
 
 
 FAULTS: list[tuple[Callable[[], Sampler], str]] = [
+    (DoubleTimes, "no_float64_off_the_cpu"),
     (StopsShort, "grid_from_one_to_zero"),
     (Remembers, "no_hidden_state"),
     (Counts, "no_hidden_state"),

@@ -154,7 +154,7 @@ def normal(x: float) -> float:
 def terms(n: int, level: float, deviation: float, D: int) -> Tensor:
     """What is left at t = 1 and the walk, 1/2 (l_0 - l_1) sigmoid(l)^2 D at n stratified log-SNRs l."""
     least, most = 2 * math.log(1 / math.tan(1)), -2 * math.log(deviation)
-    offset = torch.rand(1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    offset = torch.rand(1, generator=torch.Generator().manual_seed(0)).double()
     log_snr = least + (most - least) * ((torch.arange(n) / n + offset) % 1)
     walked = 0.5 * (most - least) * log_snr.sigmoid() ** 2 * D
     return 0.5 * math.exp(least) * D * level**2 + walked
@@ -196,7 +196,7 @@ def test_what_is_continuous_has_a_density(spec: DataSpec) -> None:
     x = torch.full((50, *spec.shape), 0.3, dtype=torch.float64)
     found = variational_bound(Knows(x, 0.001), x, spec, generator=torch.Generator().manual_seed(0))
     generator = torch.Generator().manual_seed(0)
-    torch.rand(1, generator=generator, dtype=torch.float64)
+    torch.rand(1, generator=generator)
     for _ in range(2):
         z = torch.randn(x.shape, generator=generator, dtype=torch.float64)
     excess = (z.flatten(1) ** 2 - 1).sum(1)

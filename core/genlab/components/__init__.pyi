@@ -24,6 +24,7 @@ from .degradation import GaussianDegradation as GaussianDegradation
 from .degradation import InvertibleDegradation as InvertibleDegradation
 from .degradation import LinearDegradation as LinearDegradation
 from .degradation import Prediction as Prediction
+from .degradation import cast_like as cast_like
 from .degradation import explain as explain
 from .degradation import right_expand as right_expand
 from .degradation import time_at as time_at

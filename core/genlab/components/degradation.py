@@ -31,6 +31,7 @@ __all__ = [
     "InvertibleDegradation",
     "LinearDegradation",
     "Prediction",
+    "cast_like",
     "explain",
     "right_expand",
     "time_at",
@@ -371,9 +372,9 @@ def time_at(degradation: GaussianDegradation, log_snr: Tensor) -> Tensor:
         log_snr: Values, any shape. Those that are never reached give the nearest end, 0 or 1.
 
     Returns:
-        Times, float64 with the shape of ``log_snr``.
+        Times, float64 on the CPU, with the shape of ``log_snr``.
     """
-    log_snr = log_snr.double()
+    log_snr = log_snr.cpu().double()
     early, late = torch.zeros_like(log_snr), torch.ones_like(log_snr)
     for _ in range(_HALVINGS):
         middle = (early + late) / 2
@@ -383,5 +384,14 @@ def time_at(degradation: GaussianDegradation, log_snr: Tensor) -> Tensor:
 
 
 def right_expand(a: Tensor, like: Tensor) -> Tensor:
-    """Give ``a`` of shape ``(B,)`` trailing dimensions so that it broadcasts over ``like``."""
-    return a.reshape(-1, *[1] * (like.ndim - 1)).to(like.dtype)
+    """Give ``a`` of shape ``(B,)`` trailing dimensions that broadcast over ``like``, where that lies."""
+    return cast_like(a, like).reshape(-1, *[1] * (like.ndim - 1))
+
+
+def cast_like(a: Tensor, like: Tensor) -> Tensor:
+    """Return ``a`` in the dtype of ``like``, and where that lies.
+
+    Amplitudes are computed in float64 on the CPU, since Apple's MPS has no float64: so they are cast before
+    they are moved.
+    """
+    return a.to(like.dtype).to(like.device)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from genlab.components.dataset import DataSpec
-from genlab.components.degradation import GaussianDegradation, time_at
+from genlab.components.degradation import GaussianDegradation, cast_like, time_at
 from genlab.components.sampler import Restores
 from genlab.errors import RequestError
 
@@ -27,7 +27,7 @@ def variational_bound(
     levels: int = 1,
     generator: torch.Generator,
 ) -> Tensor:
-    r"""Return an upper bound of the negative log-likelihood of each example, in nats ``(B,)``.
+    r"""Return an upper bound of the negative log-likelihood of each example, in nats ``(B,)``, on the CPU.
 
     With :math:`\lambda = \log(\alpha^2 / \sigma^2)`, which falls from :math:`\lambda_0` to
     :math:`\lambda_1` as t goes from the first noise that counts to 1,
@@ -63,23 +63,23 @@ def variational_bound(
     width = spec.level_width
     deviation = _FINEST if width is None else width / 4
     most = -2 * math.log(deviation)
-    end = torch.ones(1, dtype=torch.float64, device=x.device)
+    end = torch.ones(1, dtype=torch.float64)
     least = max(float(degradation.log_snr(end)), _LEAST)
-    left_at_one = 0.5 * math.exp(least) * x.double().flatten(1).square().sum(1)
+    left_at_one = 0.5 * math.exp(least) * _squares(x)
 
     n = len(x)
-    offset = torch.rand(1, generator=generator, device=x.device, dtype=torch.float64)
-    first = torch.arange(n, device=x.device) / (n * levels)
-    walked = torch.zeros(n, dtype=torch.float64, device=x.device)
+    offset = torch.rand(1, generator=generator, device=x.device).cpu().double()
+    first = torch.arange(n, dtype=torch.float64) / (n * levels)
+    walked = torch.zeros(n, dtype=torch.float64)
     for level in range(levels):
         log_snr = least + (most - least) * ((first + level / levels + offset) % 1)
         x_0, excess = _estimate(restorer, degradation, x, log_snr, generator)
-        error = log_snr.exp() * (x - x_0).double().flatten(1).square().sum(1)
+        error = log_snr.exp() * _squares(x - x_0)
         walked += 0.5 * (most - least) * (error - log_snr.sigmoid().square() * excess) / levels
 
-    finest = torch.full((n,), most, dtype=torch.float64, device=x.device)
+    finest = torch.full((n,), most, dtype=torch.float64)
     mean, excess = _estimate(restorer, degradation, x, finest, generator)
-    decoded = _decoder(x.double(), mean.double(), deviation, width)
+    decoded = _decoder(x.cpu().double(), mean.cpu().double(), deviation, width)
     return left_at_one + walked + (decoded if width else decoded - 0.5 * excess)
 
 
@@ -96,10 +96,16 @@ def _estimate(
         The estimates, and by how much the squares of the noise exceed their expectation, ``(B,)``: where
         there is little noise, most of the estimate's error is this chance, which can be taken out.
     """
-    t = time_at(degradation, log_snr).to(x.dtype)
+    t = cast_like(time_at(degradation, log_snr), x)
     z = degradation.draw(x, generator=generator)
-    excess = (z.double().square() - 1).flatten(1).sum(1)
+    excess = _squares(z) - z[0].numel()
     return restorer(degradation.degrade(x, t, z), t), excess
+
+
+def _squares(x: Tensor) -> Tensor:
+    """Return the sum of squares of each example, float64 on the CPU."""
+    total: Tensor = x.cpu().double().flatten(1).square().sum(1)
+    return total
 
 
 def _decoder(x: Tensor, mean: Tensor, deviation: float, width: float | None) -> Tensor:

@@ -16,6 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from genlab.components.degradation import right_expand
 from genlab.diffusion.checks import checked_count
 from genlab.errors import unknown
 
@@ -62,9 +63,9 @@ def _linear(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
 
 
 def _slerp(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
-    u, v = (part.flatten(1).double() for part in (a, b))
+    u, v = (part.flatten(1).cpu().double() for part in (a, b))
     cosine = torch.nn.functional.cosine_similarity(u, v, dim=1, eps=1e-12).clamp(-1, 1)
-    angle = cosine.acos().reshape(-1, *[1] * (a.ndim - 1)).to(a.dtype)
+    angle = right_expand(cosine.acos(), a)
     sine = angle.sin()
     straight = sine < _PARALLEL
     sine = sine.masked_fill(straight, 1.0)

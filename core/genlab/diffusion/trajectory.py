@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genlab.components.degradation import Degradation
+from genlab.components.degradation import Degradation, cast_like
 from genlab.components.registry import registry
 from genlab.components.sampler import Restores, Sampler
 from genlab.diffusion.checks import check_time, checked_count, checked_sampler
@@ -143,7 +143,7 @@ def _walked(
 ) -> Iterator[Step]:
     deviation = float(getattr(restorer, "jitter", 0.0)) if jitter is None else jitter
     x_t = jittered(x_t, deviation, generator)
-    times = sampler.grid(steps, restorer.degradation).to(x_t.device) * start
+    times = cast_like(sampler.grid(steps, restorer.degradation), x_t) * start
     x_0 = x_t
     state = sampler.init(restorer, x_t, times[0].expand(len(x_t)), z, generator=generator)
     for t, s in pairwise(times):

@@ -73,7 +73,7 @@ def _pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         raise ValueError(
             f"pairs of images have one shape (B, C, H, W), not {tuple(x.shape)} and {tuple(y.shape)}"
         )
-    return x.detach().double(), y.detach().double()
+    return x.detach().cpu().double(), y.detach().cpu().double()
 
 
 def _window(side: int) -> Tensor:

@@ -25,6 +25,7 @@ from genlab.testing.check import (
     seeded,
 )
 from genlab.testing.component import component_checks
+from genlab.testing.elsewhere import require_no_float64
 from genlab.testing.specs import built, fitting, labelled, require_built_as_tags_say
 
 __all__ = ["BuildBackbone", "backbone_checks", "check_backbone"]
@@ -249,6 +250,18 @@ def _finite_in_bfloat16(case: _Case) -> None:
         require(error < 0.2, f"bf16 is off by {error:.0%}, {spec}")
 
 
+def _no_float64_off_the_cpu(case: _Case) -> None:
+    """Off the CPU it makes no float64, which Apple's MPS does not have, and mixes no tensors of devices."""
+    for spec in case.smallest:
+        backbone, (x, t, y) = case.fresh(spec).train(), _inputs(spec)
+        with require_no_float64(f"{spec}") as device:
+            out = backbone.to(device)(
+                x.to(device), t.to(device), None if y is None else y.to(device)
+            )
+            if out.requires_grad:
+                out.square().mean().backward()
+
+
 @torch.no_grad()
 def _signed_step(backbone: Backbone) -> None:
     """Move every parameter against the sign of its gradient, as Adam does at first."""
@@ -269,6 +282,7 @@ _CHECKS = (
     _gradient_reaches_parameters,
     _state_dict_round_trip,
     _finite_in_bfloat16,
+    _no_float64_off_the_cpu,
 )
 
 

@@ -26,6 +26,7 @@ from genlab.testing.check import (
     seeded,
 )
 from genlab.testing.component import component_checks
+from genlab.testing.elsewhere import require_no_float64
 
 __all__ = ["check_metric", "metric_checks"]
 
@@ -238,6 +239,17 @@ def _intervals(
     return values, metric.intervals(case.fitted, x, real, values, generator=seeded(0))
 
 
+def _no_float64_off_the_cpu(cases: Sequence[_Case]) -> None:
+    """Off the CPU it makes no float64, which Apple's MPS does not have, and mixes no tensors of devices."""
+    for case in cases:
+        x, real, fitted = case.some(0, 50), case.some(50, 100), case.fitted
+        with require_no_float64(f"{case}") as device:
+            train = case.data.train.to(device)
+            extra: dict[str, Any] = {"dataset": case.dataset} if case.metric.tags.modes else {}
+            case.metric.fit(train, case.data.spec, seed=0, **extra)
+            case.metric.score(fitted, x, real)
+
+
 _CHECKS = (
     _numbers_by_name,
     _features_have_a_name,
@@ -245,4 +257,5 @@ _CHECKS = (
     _inputs_untouched,
     _order_does_not_matter,
     _global_rng_untouched,
+    _no_float64_off_the_cpu,
 )

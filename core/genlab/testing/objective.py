@@ -26,6 +26,7 @@ from genlab.testing.check import (
     seeded,
 )
 from genlab.testing.component import component_checks
+from genlab.testing.elsewhere import require_no_float64
 from genlab.testing.reference import CosineNoise
 from genlab.testing.tiny import AffineFlow, Perceptron
 
@@ -255,6 +256,17 @@ def _initialise_reproducible(case: _Case) -> None:
         )
 
 
+def _no_float64_off_the_cpu(case: _Case) -> None:
+    """Off the CPU it makes no float64, which Apple's MPS does not have, and mixes no tensors of devices."""
+    objective, y = case.fresh(), torch.arange(12) % 4 - 1
+    x = example_data(_SPEC.shape, 12)
+    objective.initialise(x, generator=seeded(1))
+    with require_no_float64("the loss") as device:
+        objective.module.to(device)
+        generator = seeded(5, device)
+        objective(objective.module, x.to(device), y.to(device), generator=generator).backward()
+
+
 _CHECKS = (
     _trains_what_it_requires,
     _loss_is_finite_scalar,
@@ -266,4 +278,5 @@ _CHECKS = (
     _gradient_reaches_weights,
     _class_zero_is_a_class,
     _initialise_reproducible,
+    _no_float64_off_the_cpu,
 )

@@ -19,6 +19,7 @@ from genlab.testing.check import (
     seeded,
 )
 from genlab.testing.component import component_checks
+from genlab.testing.elsewhere import require_no_float64
 from genlab.training.checkpoint import optimiser_from_tensors, optimiser_to_tensors
 
 __all__ = ["check_optimiser", "optimiser_checks"]
@@ -182,6 +183,17 @@ def _reproducible(case: _Case) -> None:
         require_equal(q.detach(), p.detach(), f"a weight of the shape {tuple(p.shape)}")
 
 
+def _no_float64_off_the_cpu(case: _Case) -> None:
+    """Off the CPU it makes no float64, which Apple's MPS does not have, and mixes no tensors of devices."""
+    with require_no_float64("two steps") as device:
+        weights = [nn.Parameter(torch.zeros(shape).to(device)) for shape in _SHAPES]
+        optimiser = case.instance.build(iter(weights))
+        for _ in range(2):
+            for p in weights:
+                p.grad = torch.ones_like(p)
+            optimiser.step()
+
+
 _CHECKS = (
     _builds_for_any_shape,
     _lowers_a_quadratic,
@@ -189,4 +201,5 @@ _CHECKS = (
     _respects_the_learning_rate,
     _goes_on_from_its_state,
     _reproducible,
+    _no_float64_off_the_cpu,
 )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from genlab.components.dataset import DataSpec, dequantise
-from genlab.components.degradation import GaussianDegradation, time_at
+from genlab.components.degradation import GaussianDegradation, cast_like, time_at
 from genlab.components.density import Density, Flow
 from genlab.components.objective import Network, Objective
 from genlab.diffusion.restorer import Restorer, jittered
@@ -136,7 +136,8 @@ class Denoising(Objective):
         degradation = self.restorer.degradation
         if self.weight == "none" or not isinstance(degradation, GaussianDegradation):
             return None
-        log_snr = degradation.log_snr(t.double()).clamp(-_LARGEST, _LARGEST)
+        at = t.cpu().double()
+        log_snr = degradation.log_snr(at).clamp(-_LARGEST, _LARGEST)
         snr = log_snr.exp()
         if self.weight == "min-snr":
             of_estimate = snr.clamp(max=self.gamma)
@@ -144,7 +145,7 @@ class Denoising(Objective):
             of_estimate = snr + self.restorer.deviation**-2
         else:
             of_estimate = snr / (1 + snr).pow(self.gamma)
-        return (of_estimate * self.restorer.gain(t.double(), log_snr).square()).to(t.dtype)
+        return cast_like(of_estimate * self.restorer.gain(at, log_snr).square(), t)
 
     def __call__(
         self, network: Network, x: Tensor, y: Tensor | None, *, generator: torch.Generator
@@ -171,11 +172,11 @@ class Denoising(Objective):
         degradation = self.restorer.degradation
         if self.times == "uniform":
             return u
-        quantile: Tensor = torch.special.ndtri(u.double().clamp(1e-6, 1 - 1e-6))
+        quantile: Tensor = torch.special.ndtri(u.cpu().double().clamp(1e-6, 1 - 1e-6))
         normal = self.mean + self.deviation * quantile
         if self.times == "logit-normal" or not isinstance(degradation, GaussianDegradation):
-            return normal.sigmoid().to(u.dtype)
-        return time_at(degradation, -2 * normal).to(u.dtype)
+            return cast_like(normal.sigmoid(), u)
+        return cast_like(time_at(degradation, -2 * normal), u)
 
 
 class Likelihood(Objective):

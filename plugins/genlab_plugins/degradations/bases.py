@@ -13,6 +13,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from genlab import cast_like
+
 __all__ = [
     "cosine_filter",
     "cosine_frequencies",
@@ -72,7 +74,7 @@ def cosine_filter(x: Tensor, factor: Tensor) -> Tensor:
         x: Images ``(B, C, H, W)``.
         factor: Factors of the coefficients, ``(B, 1, H, W)`` or ``(H, W)``.
     """
-    return from_cosines(factor.to(x.dtype) * to_cosines(x))
+    return from_cosines(cast_like(factor, x) * to_cosines(x))
 
 
 def usual_width(shape: tuple[int, ...]) -> float:

@@ -9,6 +9,7 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
+from genlab import cast_like, right_expand
 from genlab_plugins.degradations.bases import (
     cosine_filter,
     laplacian,
@@ -55,15 +56,15 @@ class BlurNoise(NoiseInCosines):
 
     def sigma(self, t: Tensor) -> Tensor:
         """Return the amplitude of the noise, with the shape and dtype of ``t``."""
-        return (t.double() * _END).sin().to(t.dtype)
+        return cast_like((t.cpu().double() * _END).sin(), t)
 
     def alpha(self, t: Tensor, shape: tuple[int, ...]) -> Tensor:
-        """Return the amplitude of each frequency of images of ``shape``, float64 ``(B, 1, H, W)``."""
+        """Return the amplitude of each frequency of images, float64 ``(B, 1, H, W)`` on the CPU."""
         return 1 + self._loss(t, shape)
 
     def amplitudes(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         """Return the amplitude of each frequency, ``(B, 1, H, W)``, and of the noise, ``(B, 1, 1, 1)``."""
-        return self.alpha(t, tuple(like.shape[1:])).to(like.dtype), self._sigma(t, like)
+        return cast_like(self.alpha(t, tuple(like.shape[1:])), like), self._sigma(t, like)
 
     def A(self, x: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return the part of ``x_t`` that comes from the data."""
@@ -85,11 +86,11 @@ class BlurNoise(NoiseInCosines):
         return self._sigma(c.new_ones(len(c)), z) * z
 
     def _sigma(self, t: Tensor, like: Tensor) -> Tensor:
-        return self.sigma(t.double()).to(like.dtype).reshape(-1, 1, 1, 1)
+        return right_expand(self.sigma(t.cpu().double()), like)
 
     def _loss(self, t: Tensor, shape: tuple[int, ...]) -> Tensor:
         """Return ``alpha - 1``, which is 0 at t = 0."""
-        t = t.double().reshape(-1, 1, 1, 1)
+        t = t.cpu().double().reshape(-1, 1, 1, 1)
         frequencies = laplacian(shape[-2], shape[-1], t)
         width = self.sigma_blur or usual_width(shape)
         dissipation = (width**2 / 2) * (t * (math.pi / 2)).sin().pow(4)

@@ -7,7 +7,7 @@ import abc
 import torch
 from torch import Tensor
 
-from genlab import DegradationTags, LinearDegradation
+from genlab import DegradationTags, LinearDegradation, cast_like
 from genlab_plugins.degradations.coarse import block_means, coarse_grid, low_pass, smooth_image
 
 __all__ = ["Covering"]
@@ -36,8 +36,8 @@ class Covering(LinearDegradation):
         """Return how far each pixel is covered.
 
         Args:
-            t: Times ``(B,)``.
-            z: What ``draw`` returned.
+            t: Times ``(B,)``, on the CPU.
+            z: What ``draw`` returned, on the CPU.
             shape: Shape of an image.
 
         Returns:
@@ -68,7 +68,7 @@ class Covering(LinearDegradation):
     def _mask(self, x: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         if z is None:
             raise ValueError(f"{type(self).__name__} needs the z that draw() returns")
-        return self.mask(t, z, tuple(x.shape[1:])).to(x.dtype)
+        return cast_like(self.mask(t.cpu(), z.cpu(), tuple(x.shape[1:])), x)
 
     def _grid(self, x: Tensor) -> tuple[int, int]:
         return coarse_grid(self.carry, tuple(x.shape[1:]))

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
-from genlab import GaussianDegradation
+from genlab import GaussianDegradation, cast_like
 from genlab_plugins.degradations import schedules
 
 __all__ = ["Gaussian"]
@@ -70,8 +70,8 @@ class Gaussian(GaussianDegradation):
 
     def alpha(self, t: Tensor) -> Tensor:
         """Return the amplitude of the data."""
-        return self.schedule.alpha(t).to(t.dtype)
+        return cast_like(self.schedule.alpha(t.cpu()), t)
 
     def sigma(self, t: Tensor) -> Tensor:
         """Return the amplitude of the noise."""
-        return self.schedule.sigma(t).to(t.dtype)
+        return cast_like(self.schedule.sigma(t.cpu()), t)

@@ -47,10 +47,11 @@ class Gravity(Degradation):
 
     def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Let each image fall to its own time; pixels outside [-1, 1] count as its ends."""
-        density = (x_0.double() + 1).div(2).clamp(0, 1).flip(-2).mT.contiguous()
+        wide = torch.float64 if x_0.device.type == "cpu" else torch.float32
+        density = (x_0.to(wide) + 1).div(2).clamp(0, 1).flip(-2).mT.contiguous()
         mass = torch.nn.functional.pad(density.cumsum(-1), (1, 0))  # below height 0, 1, ... H
-        height = torch.arange(mass.shape[-1], dtype=torch.float64, device=mass.device)
-        share = t.double().reshape(-1, 1, 1, 1)
+        height = torch.arange(mass.shape[-1], dtype=wide, device=mass.device)
+        share = t.to(wide).reshape(-1, 1, 1, 1)
         y = (1 - share) * height + share * mass
         came_down = _mass_below(height, y, mass) - mass
         change = came_down.diff(dim=-1).mT.flip(-2)

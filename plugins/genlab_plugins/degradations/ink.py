@@ -9,7 +9,7 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
-from genlab import InvertibleDegradation
+from genlab import InvertibleDegradation, cast_like
 from genlab_plugins.degradations.bases import (
     cosine_filter,
     cosine_frequencies,
@@ -81,7 +81,7 @@ class Ink(InvertibleDegradation):
         e = self._ink(x_0)
         gain = cosine_filter(e, torch.expm1(self._exponent(x_0, t))) / e
         lowest = e.amin((-2, -1), keepdim=True) / e - 1  # ink never thins below it; rounding might
-        return x_0 + (self.epsilon * torch.maximum(gain, lowest).log1p()).to(x_0.dtype)
+        return x_0 + cast_like(self.epsilon * torch.maximum(gain, lowest).log1p(), x_0)
 
     def invert(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Draw the ink back, as far as the precision of ``x_t`` carries the high frequencies."""
@@ -101,12 +101,13 @@ class Ink(InvertibleDegradation):
         return self._paper(torch.maximum(e, lowest), c)
 
     def _exponent(self, x: Tensor, t: Tensor) -> Tensor:
-        sigma = self.blur.sigma(t.double(), tuple(x.shape[1:])).reshape(-1, 1, 1, 1)
+        sigma = self.blur.sigma(t.cpu().double(), tuple(x.shape[1:])).reshape(-1, 1, 1, 1)
         return -0.5 * sigma.square() * lattice_laplacian(x.shape[-2], x.shape[-1], sigma)
 
     def _ink(self, x: Tensor) -> Tensor:
-        return (x.double() / self.epsilon).exp()
+        """Return the ink of each pixel, float64 on the CPU: a small epsilon needs all of it."""
+        return (x.cpu().double() / self.epsilon).exp()
 
     def _paper(self, e: Tensor, like: Tensor) -> Tensor:
         tiny = torch.finfo(e.dtype).tiny
-        return (self.epsilon * e.clamp_min(tiny).log()).to(like.dtype)
+        return cast_like(self.epsilon * e.clamp_min(tiny).log(), like)

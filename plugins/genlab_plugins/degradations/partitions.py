@@ -18,6 +18,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from genlab import right_expand
+
 __all__ = ["Rule", "axis_labels", "cross_fade", "last_means", "last_spread"]
 
 Rule = Callable[[Tensor, int], Tensor]
@@ -49,11 +51,13 @@ def cross_fade(x: Tensor, t: Tensor, side: int, rule: Rule) -> Tensor:
         rule: How to halve.
     """
     rows, columns = _path(x.shape[-2], x.shape[-1], side, rule, x.dtype, x.device)
-    place = t.double() * (len(rows) - 1)
+    place = t.cpu().double() * (len(rows) - 1)
     k = place.long().clamp(max=max(len(rows) - 2, 0))
     after = (k + 1).clamp(max=len(rows) - 1)
-    now, then = (rows[i][:, None] @ x @ columns[i][:, None] for i in (k, after))
-    share = (place - k).to(x.dtype).reshape(-1, 1, 1, 1)
+    now, then = (
+        rows[i][:, None] @ x @ columns[i][:, None] for i in (k.to(x.device), after.to(x.device))
+    )
+    share = right_expand(place - k, x)
     x_t = torch.lerp(now.to(x.dtype), then.to(x.dtype), share)
     return torch.where(t.reshape(-1, 1, 1, 1) == 0, x, x_t)  # also with products of low precision
 

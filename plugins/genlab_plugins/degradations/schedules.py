@@ -1,8 +1,8 @@
 r"""Noise schedules in continuous time: :math:`x_t = \alpha_t x_0 + \sigma_t z`.
 
 Every schedule starts at :math:`\alpha_0 = 1, \sigma_0 = 0` exactly, and its signal-to-noise ratio
-:math:`\alpha_t^2 / \sigma_t^2` falls strictly. Amplitudes are computed in float64, each in a form that
-keeps its relative precision where it is small.
+:math:`\alpha_t^2 / \sigma_t^2` falls strictly. Amplitudes are computed in float64 on the CPU, each in a form
+that keeps its relative precision where it is small.
 """
 
 from __future__ import annotations
@@ -47,8 +47,7 @@ class LogAlphaBar(Schedule):
 
     def __call__(self, t: Tensor) -> Tensor:
         """Return :math:`\\log \\bar\\alpha`, float64, at times ``t`` in [0, 1]."""
-        table = self.table = self.table.to(t.device)
-        place = t.double() * (len(table) - 1)
+        table, place = self.table, t.double() * (len(self.table) - 1)
         left = place.floor().clamp(0, len(table) - 2)
         index = left.long()
         return torch.lerp(table[index], table[index + 1], place - left)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab import Restores, right_expand, time_at
+from genlab import Restores, cast_like, right_expand, time_at
 from genlab_plugins.samplers.gaussian_posterior import fresh_noise, gaussian_of
 
 __all__ = ["Churn"]
@@ -59,17 +59,18 @@ class Churn:
         if self.amount == 0:
             return x_t, t
         degradation = gaussian_of(restorer)
-        alpha, sigma = degradation.alpha(t.double()), degradation.sigma(t.double())
-        gamma = (self.amount * (t - s).double()).clamp_max(math.sqrt(2) - 1)
+        begin, end = t.cpu().double(), s.cpu().double()
+        alpha, sigma = degradation.alpha(begin), degradation.sigma(begin)
+        gamma = (self.amount * (begin - end)).clamp_max(math.sqrt(2) - 1)
         gamma = gamma * (sigma >= self.t_min * alpha) * (alpha > 0)
         if self.t_max is not None:
             gamma = gamma * (sigma <= self.t_max * alpha)
         t_hat = time_at(degradation, 2 * (alpha.log() - sigma.log() - gamma.log1p()))
-        t_hat = torch.where(gamma > 0, t_hat, t.double())
+        t_hat = torch.where(gamma > 0, t_hat, begin)
         alpha_hat, sigma_hat = degradation.alpha(t_hat), degradation.sigma(t_hat)
         scale = torch.where(gamma > 0, alpha_hat / alpha, 1.0)
         added = (sigma_hat.square() - (scale * sigma).square()).clamp_min(0).sqrt()
         x_hat = right_expand(scale, x_t) * x_t
         tau = right_expand(self.noise * added * (gamma > 0), x_hat)
         x_hat = x_hat + fresh_noise(x_hat, tau, generator)
-        return x_hat, t_hat.to(t.dtype)
+        return x_hat, cast_like(t_hat, t)

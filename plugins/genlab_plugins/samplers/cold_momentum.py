@@ -78,10 +78,11 @@ class ColdMomentum(GridSampler):
             rho = _amplitude(degradation, s, w) / _amplitude(degradation, t, w)
             kept, added = (right_expand(a, z) for a in (rho, _complement(rho)))
             return degradation.degrade(x_0, s, kept * z + added * w), state
-        rho = s.double() / t.double()
+        end = s.cpu().double()
+        rho = end / t.cpu().double()
         unexplained = x_t - degradation.degrade(x_0, t, z)
         x_s = degradation.degrade(x_0, s, z).addcmul(right_expand(rho.square(), x_t), unexplained)
-        tau = right_expand(self.noise * s.double() * _complement(rho), x_s)
+        tau = right_expand(self.noise * end * _complement(rho), x_s)
         return x_s + fresh_noise(x_s, tau, state.generator), state
 
 
@@ -95,8 +96,8 @@ def _fresh(degradation: Degradation, x_0: Tensor, generator: torch.Generator) ->
 
 def _amplitude(degradation: Degradation, t: Tensor, w: Tensor) -> Tensor:
     """Return the amplitude of the noise w at t, ``(B,)``, up to a factor that depends on w alone."""
-    w = w.double()
-    noise = degradation.degrade(torch.zeros_like(w), t.double(), w)
+    w = w.cpu().double()
+    noise = degradation.degrade(torch.zeros_like(w), t.cpu().double(), w)
     return noise.square().flatten(1).sum(1).sqrt()
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genlab import GaussianDegradation, Restores
+from genlab import GaussianDegradation, Restores, cast_like
 from genlab_plugins.samplers.bases import GridSampler
 from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step
 from genlab_plugins.samplers.grids import Grid
@@ -70,5 +70,5 @@ class DPMpp2M(GridSampler):
         ahead = x_0
         if state is not None:
             weight = torch.where(h.isfinite(), h / (2 * state.h), 0.0)
-            ahead = x_0.addcmul(weight.to(x_0.dtype), x_0 - state.x_0)
+            ahead = x_0.addcmul(cast_like(weight, x_0), x_0 - state.x_0)
         return backward_step(restorer, x_t, ahead, a, a.sigma_s), _Last(x_0, h)

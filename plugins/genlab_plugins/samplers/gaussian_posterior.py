@@ -28,7 +28,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genlab import DiagonalDegradation, GaussianDegradation, RequestError, Restores
+from genlab import DiagonalDegradation, GaussianDegradation, RequestError, Restores, cast_like
 
 __all__ = [
     "Amplitudes",
@@ -41,7 +41,7 @@ __all__ = [
 
 
 class Amplitudes(NamedTuple):
-    """Amplitudes of a step from t to s in float64, of shapes that broadcast over the data's coordinates.
+    """Amplitudes of a step from t to s, float64 on the CPU, of shapes that broadcast over the coordinates.
 
     Args:
         alpha_t: Amplitude of the data at t.
@@ -77,9 +77,9 @@ def amplitudes(restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor) -> Amplitu
         s: Times ``(B,)``, smaller than ``t``.
     """
     degradation = diagonal_of(restorer)
-    like = x_t.new_zeros((), dtype=torch.float64).expand_as(x_t)
-    alpha_t, sigma_t = degradation.amplitudes(t.double(), like)
-    alpha_s, sigma_s = degradation.amplitudes(s.double(), like)
+    like = torch.zeros((), dtype=torch.float64).expand(x_t.shape)
+    alpha_t, sigma_t = degradation.amplitudes(t.cpu().double(), like)
+    alpha_s, sigma_s = degradation.amplitudes(s.cpu().double(), like)
     left = torch.where(alpha_s > 0, alpha_t / alpha_s, 0.0)
     forward = (sigma_t.square() - (left * sigma_s).square()).clamp_min(0).sqrt()
     posterior = forward * sigma_s / sigma_t
@@ -110,7 +110,7 @@ def backward_step(
     of_x_t = kappa / a.sigma_t
     of_x_0 = a.alpha_s - of_x_t * a.alpha_t
     c_t, c_0 = basis.to_basis(x_t), basis.to_basis(x_0)
-    c_s = (of_x_t.to(c_t.dtype) * c_t).addcmul(of_x_0.to(c_0.dtype), c_0)
+    c_s = (cast_like(of_x_t, c_t) * c_t).addcmul(cast_like(of_x_0, c_0), c_0)
     return basis.from_basis(c_s if added is None else c_s + added)
 
 
@@ -123,7 +123,7 @@ def fresh_noise(like: Tensor, tau: Tensor, generator: torch.Generator) -> Tensor
         generator: Source of the noise, on the device of the data.
     """
     w = torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
-    return tau.to(like.dtype) * w
+    return cast_like(tau, like) * w
 
 
 def diagonal_of(restorer: Restores) -> DiagonalDegradation:

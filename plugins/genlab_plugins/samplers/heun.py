@@ -6,7 +6,7 @@ import torch
 from pydantic import NonNegativeFloat
 from torch import Tensor
 
-from genlab import GaussianDegradation, Restores
+from genlab import GaussianDegradation, Restores, cast_like
 from genlab_plugins.samplers.bases import GeneratorSampler
 from genlab_plugins.samplers.churn import Churn
 from genlab_plugins.samplers.gaussian_posterior import amplitudes, backward_step
@@ -71,7 +71,7 @@ class Heun(GeneratorSampler):
         if not correctable.any():
             return x_s, state
         weight = torch.where(correctable, a.alpha_s * (a.ratio - 1) / 2, 0.0)
-        return x_s.addcmul(weight.to(x_s.dtype), restorer(x_s, s) - x_0), state
+        return x_s.addcmul(cast_like(weight, x_s), restorer(x_s, s) - x_0), state
 
 
 _LARGEST_RATIO = 10.0

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from genlab import DiagonalDegradation, RequestError, Restores
+from genlab import DiagonalDegradation, RequestError, Restores, cast_like
 from genlab_plugins.samplers.bases import GridSampler
 from genlab_plugins.samplers.cold import Cold
 from genlab_plugins.samplers.gaussian_posterior import amplitudes, fresh_noise
@@ -118,7 +118,7 @@ def _jump(
     degradation = restorer.degradation
     if isinstance(degradation, DiagonalDegradation):
         a, c = amplitudes(restorer, x_s, h, s), degradation.to_basis(x_s)
-        c = a.left.to(x_s.dtype) * c + fresh_noise(x_s, a.forward, generator)
+        c = cast_like(a.left, x_s) * c + fresh_noise(x_s, a.forward, generator)
         return degradation.from_basis(c), z
     x_0 = _choose(s > 0, restorer(x_s, s), x_s)
     fresh = degradation.draw(x_0, generator=generator)

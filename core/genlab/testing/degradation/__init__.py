@@ -23,6 +23,7 @@ from genlab.testing.degradation.classes import (
     LINEAR,
     OTHERS,
 )
+from genlab.testing.degradation.device import DEVICE
 from genlab.testing.degradation.ends import ENDS
 from genlab.testing.degradation.maps import CONTINUOUS, MAPS
 
@@ -60,6 +61,7 @@ def degradation_checks(
     if not tags.discrete:
         yield from bind(CONTINUOUS, case)
     yield from bind(ENDS, case)
+    yield from bind(DEVICE, case)
     if isinstance(instance, LinearDegradation | InvertibleDegradation | AdditiveDegradation):
         yield from bind(OTHERS, instance, case)
     if isinstance(instance, GaussianDegradation):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from genlab.components.density import FittedDensity
+from genlab.components.density import FittedDensity, Flow
 from genlab.testing.check import (
     global_rng_untouched,
     require,
@@ -13,6 +13,7 @@ from genlab.testing.check import (
     seeded,
 )
 from genlab.testing.density.case import SPECS, Case, data, log_prob_of, sample_of
+from genlab.testing.elsewhere import require_no_float64
 from genlab.testing.plane import require_samples_fit
 from genlab.testing.specs import require_built_as_tags_say
 
@@ -126,6 +127,23 @@ def _samples_follow_log_prob(case: Case) -> None:
     require_samples_fit(plane, samples, f"{len(samples)} samples")
 
 
+def _no_float64_off_the_cpu(case: Case) -> None:
+    """Off the CPU it makes no float64, which Apple's MPS does not have, and mixes no tensors of devices."""
+    for spec in case.smallest:
+        density, x = case.ready(spec), data(spec, 5, seed=2)[0]
+        with require_no_float64(f"{spec}") as device:
+            density, x, generator = density.to(device), x.to(device), seeded(5, device)
+            if isinstance(density, Flow):
+                density.initialise(x, generator=generator)
+                density.decode(density.encode(x)[0])
+            if not isinstance(density, FittedDensity):
+                density.log_prob(x).sum().backward()
+            with torch.no_grad():
+                density.log_prob(x)
+                density.classify(x)
+                density.sample(3, generator=generator)
+
+
 BUILT = (_takes_what_its_tags_say,)
 """The check of one that can be built for no small data at all."""
 ALWAYS = (
@@ -136,5 +154,6 @@ ALWAYS = (
     _sample_reproducible,
     _global_rng_untouched,
     _state_dict_round_trip,
+    _no_float64_off_the_cpu,
 )
 ON_THE_PLANE = (_integrates_to_one, _samples_follow_log_prob)

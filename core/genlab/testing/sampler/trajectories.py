@@ -16,7 +16,8 @@ from genlab.testing.check import (
     require_equal,
     seeded,
 )
-from genlab.testing.sampler.case import STEPS, Case, named, wrong
+from genlab.testing.elsewhere import require_no_float64
+from genlab.testing.sampler.case import STEPS, Case, Known, named, wrong
 
 __all__ = ["TRAJECTORIES"]
 
@@ -146,6 +147,22 @@ def _shape_and_dtype_kept(case: Case) -> None:
                 )
 
 
+def _no_float64_off_the_cpu(case: Case) -> None:
+    """Off the CPU it makes no float64, which Apple's MPS does not have, and mixes no tensors of devices."""
+    for degradation in case.degradations:
+        for steps in (1, 4):
+            with require_no_float64(f"{named(degradation)}, {steps} steps") as device:
+                x_0, generator = case.data().to(device), seeded(5, device)
+                t = torch.ones(len(x_0)).to(device)
+                z = degradation.draw(x_0, generator=generator)
+                restorer, x_t = Known(degradation, wrong), degradation.degrade(x_0, t, z)
+                state = case.sampler.init(restorer, x_t, t, z, generator=generator)
+                times = case.sampler.grid(steps, degradation).float().to(device)
+                for at, to in pairwise(times):
+                    both = at.expand(len(x_t)), to.expand(len(x_t))
+                    x_t, state = case.sampler.step(restorer, x_t, *both, state)
+
+
 TRAJECTORIES = (
     _requires_a_degradation,
     _grid_from_one_to_zero,
@@ -157,6 +174,7 @@ TRAJECTORIES = (
     _global_rng_untouched,
     _finite,
     _shape_and_dtype_kept,
+    _no_float64_off_the_cpu,
 )
 
 
