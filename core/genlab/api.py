@@ -24,7 +24,7 @@ from genlab.errors import RequestError
 from genlab.report.comparison import Comparison
 from genlab.runs.combinations import Sweep
 from genlab.runs.run import Run
-from genlab.runs.series import carry_out, compare_runs, experiment_tables, jobs_of, swept
+from genlab.runs.series import carried_out, compare_runs, experiment_tables, jobs_of, swept
 from genlab.runs.start import built_trackers, continue_run, start_run
 from genlab.runs.status import Stage
 
@@ -225,7 +225,7 @@ def sweep(
         jobs = jobs_of([sweep], Path(out), **request_options)
     chosen: Engine = build("engine", engine) if isinstance(engine, str) else engine
     built = built_trackers(trackers)  # what is missing is missed before any work
-    return list(chosen.carry_out(jobs, carry_out, trackers=lambda job: built))
+    return list(carried_out(jobs, chosen, lambda job: built))
 
 
 def compare(

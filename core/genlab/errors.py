@@ -14,7 +14,7 @@ from pathlib import PurePath
 from typing import Any
 
 __all__ = ["BrokenComponentError", "FileError", "GenlabError", "Interrupted", "RequestError", "RunError",
-           "brief", "is_out_of_memory", "listed", "nearest", "printable", "unknown",
+           "TakenError", "brief", "is_out_of_memory", "listed", "nearest", "printable", "unknown",
            "worded_os_error"]  # fmt: skip
 
 _BRIEF = 80  # characters of what was given that a message repeats
@@ -35,6 +35,10 @@ class RequestError(GenlabError, ValueError):
 
 class BrokenComponentError(RequestError):
     """A component is registered, but importing it raised."""
+
+
+class TakenError(RequestError):
+    """A run folder is that of somebody else, or another process is at work in it."""
 
 
 class RunError(GenlabError, RuntimeError):

@@ -42,7 +42,7 @@ def series(
 
     from genlab.cli.series_display import SeriesDisplay
     from genlab.components.registry import build
-    from genlab.runs.series import carry_out, jobs_of
+    from genlab.runs.series import carried_out, jobs_of
 
     found = _part(jobs_of(names, out, data=None if data is None else str(data), **options), only)
     console, outcomes = Console(), []
@@ -51,7 +51,7 @@ def series(
         return
     built = build("engine", engine, **({} if jobs is None else {"jobs": jobs}))
     with SeriesDisplay(console, total=len(found), several=(jobs or 1) > 1) as display:
-        for outcome in built.carry_out(found, carry_out, trackers=display.trackers):
+        for outcome in carried_out(found, built, display.trackers):
             outcomes.append(outcome)
             display.ended(outcome)
     _table(console, outcomes, out)

@@ -36,12 +36,13 @@ class Outcome:
 
     Args:
         job: The job.
-        status: Whether it was done before, was carried out now, or failed.
+        status: Whether it was done before, was carried out now, or failed; or whether another process is at
+            it, or at the one that it comes after: then it is asked for again.
         message: Why it failed.
     """
 
     job: Job
-    status: Literal["was done", "done", "failed"]
+    status: Literal["was done", "done", "failed", "elsewhere"]
     message: str = ""
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from genlab.components.dataset import DataSpec
 from genlab.config import Resolved
-from genlab.errors import FileError, RequestError, worded_os_error
+from genlab.errors import FileError, RequestError, TakenError, worded_os_error
 from genlab.files import is_draft
 from genlab.guards import file_name
 from genlab.runs.checkpoints import Checkpoints
@@ -263,7 +263,8 @@ def claimed(out: Path | None, stem: str) -> Iterator[RunFolder]:
         stem: How numbered folders are called.
 
     Raises:
-        RequestError: Something is there already, or the place cannot be written to.
+        TakenError: Something is there already.
+        RequestError: The place cannot be written to.
     """
     with ExitStack() as stack:
         if out is not None:
@@ -272,14 +273,10 @@ def claimed(out: Path | None, stem: str) -> Iterator[RunFolder]:
             return
         for number in itertools.count(1):
             path = Path("runs") / f"{stem}-{number:03d}"
-            with suppress(_TakenError):
+            with suppress(TakenError):
                 stack.enter_context(_claimed(path))
                 break
         yield RunFolder(path)
-
-
-class _TakenError(RequestError):
-    """A folder is that of somebody else."""
 
 
 @contextmanager
@@ -295,8 +292,6 @@ def _claimed(path: Path) -> Iterator[None]:
             stack.enter_context(locked(path, "genlab run"))
         except FileError as error:
             raise RequestError(f"--out {error}") from None
-        except RequestError as error:
-            raise _TakenError(str(error)) from None
         require_free(path)
         try:
             yield
@@ -316,13 +311,14 @@ def require_free(path: Path) -> None:
     """Check that a run can be written to ``path``.
 
     Raises:
-        RequestError: Something is there already, or the place cannot be written to.
+        TakenError: Something is there already.
+        RequestError: The place cannot be written to.
     """
     try:
         if path.is_file() or (path.is_dir() and not _is_empty(path)):
             what = "a run" if (path / "run.toml").is_file() else "something else"
             hint = f"genlab resume {path} goes on with it; " if what == "a run" else ""
-            raise _TakenError(f"--out {path} is taken by {what}: {hint}choose another folder")
+            raise TakenError(f"--out {path} is taken by {what}: {hint}choose another folder")
         above = path
         while not above.exists() and above != above.parent:
             above = above.parent

@@ -18,13 +18,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from genlab.errors import FileError, RequestError, worded_os_error
+from genlab.errors import FileError, TakenError, worded_os_error
 from genlab.files import is_running
 
 if sys.platform != "win32":  # where the record in the file is all there is
     import fcntl
 
-__all__ = ["LOCK", "Lock", "locked"]
+__all__ = ["LOCK", "Lock", "is_taken", "locked"]
 
 LOCK = "run.lock"
 """The name of the file."""
@@ -51,7 +51,7 @@ class Lock:
         """Take the lock.
 
         Raises:
-            RequestError: Another process has it.
+            TakenError: Another process has it.
             FileError: The folder cannot be written to.
         """
         while not self._tried():
@@ -82,7 +82,7 @@ class Lock:
         try:
             free, record = _is_free(handle), _record(handle)
             if free is False or _may_be_alive(record, handle, unlocked=free is None):
-                raise RequestError(f"{self.path} is taken: {_named(record)}. Wait until it is done")
+                raise TakenError(f"{self.path} is taken: {_named(record)}. Wait until it is done")
             same = os.stat(self.file).st_ino == os.fstat(handle).st_ino
         except FileNotFoundError:
             same = False
@@ -110,7 +110,7 @@ def locked(path: Path, doing: str) -> Iterator[None]:
         doing: What is done meanwhile.
 
     Raises:
-        RequestError: Another process has it.
+        TakenError: Another process has it.
         FileError: The folder cannot be written to.
     """
     lock = Lock(path, doing)
@@ -119,6 +119,17 @@ def locked(path: Path, doing: str) -> Iterator[None]:
         yield
     finally:
         lock.give_back()
+
+
+def is_taken(path: Path) -> bool:
+    """Say whether another process is at work in a run folder."""
+    try:
+        with locked(path, "a look"):
+            return False
+    except TakenError:
+        return True
+    except FileError:
+        return False
 
 
 def _is_free(handle: int) -> bool | None:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from genlab.components.engine import Job, Outcome
+from genlab.components.engine import Engine, Job, Outcome
 from genlab.config import SLOTS, merge
-from genlab.errors import GenlabError, RequestError, unknown
+from genlab.errors import GenlabError, RequestError, TakenError, unknown
 from genlab.evaluation.comparison import Compared
 from genlab.experiments import experiment_names, read_experiment
 from genlab.guards import require_name
 from genlab.report.comparison import Comparison, comparison, write_comparison
 from genlab.runs.combinations import Sweep, combinations, is_plain
 from genlab.runs.folder import RunFolder
+from genlab.runs.lock import is_taken
 from genlab.runs.run import Run
 from genlab.runs.start import UNTRAINED, continue_run, start_run
 from genlab.runs.status import read_status
 
 __all__ = [
     "BUDGETS",
+    "carried_out",
     "carry_out",
     "compare_runs",
     "experiment_tables",
@@ -30,6 +33,8 @@ __all__ = [
 
 BUDGETS = ("smoke", "laptop", "gpu")
 """Seconds on embedded data, two cores, one graphics card."""
+
+_PATIENCE = 2.0  # seconds between two looks at what another process is at
 
 
 def experiment_tables(name: str | Path, budget: str | None = None) -> dict[str, Any]:
@@ -126,11 +131,15 @@ def carry_out(job: Job, trackers: Sequence[object]) -> Outcome:
     once: the later ones take the weights of the first. Where something was handed in that no file can
     tell from another, such as a module or tensors, each of them trains.
 
+    A run that another process is at is left to it; so are those that wait for its weights.
+
     Args:
         job: The run.
         trackers: Objects that listen.
     """
     try:
+        if job.after is not None and is_taken(job.after) and not _is_trained(job.after):
+            return Outcome(job, "elsewhere")
         if not (job.path / "run.toml").is_file():
             siblings = sorted(p.parent for p in job.path.parent.glob("*/run.toml"))
             start_run(
@@ -144,8 +153,43 @@ def carry_out(job: Job, trackers: Sequence[object]) -> Outcome:
             job.path, data=data, device=device, trackers=trackers, components=_handed_in(job.tables)
         )
         return Outcome(job, "done")
+    except TakenError as error:
+        foreign = job.path.exists() and not (job.path / "run.toml").is_file()
+        if foreign and not is_taken(job.path):
+            return Outcome(job, "failed", str(error))
+        return Outcome(job, "elsewhere")
     except GenlabError as error:
         return Outcome(job, "failed", str(error))
+
+
+def carried_out(
+    jobs: Sequence[Job], engine: Engine, trackers: Callable[[Job], Iterable[object]]
+) -> Iterator[Outcome]:
+    """Let an engine carry jobs out, and yield the outcome of each as it ends.
+
+    What another process is at, such as the same sweep on another machine, is looked at again when all others
+    are done, until it is done or nobody is at it any more.
+
+    Args:
+        jobs: The jobs.
+        engine: Who carries them out.
+        trackers: Makes the trackers of a job.
+    """
+    waiting = list(jobs)
+    while waiting:
+        again = []
+        for outcome in engine.carry_out(waiting, carry_out, trackers=trackers):
+            if outcome.status == "elsewhere":
+                again.append(outcome.job)
+            else:
+                yield outcome
+        if again and len(again) == len(waiting):
+            time.sleep(_PATIENCE)
+        waiting = again
+
+
+def _is_trained(path: Path) -> bool:
+    return "training" in read_status(path / "status.json").done
 
 
 def compare_runs(
