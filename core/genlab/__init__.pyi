@@ -59,6 +59,7 @@ from .components import unreadable as unreadable
 from .components.registry import build as build
 from .components.registry import register as register
 from .components.registry import registry as registry
+from .config import parse_assignments as parse_assignments
 from .config import pick_device as pick_device
 from .diffusion import DensityModel as DensityModel
 from .diffusion import DiffusionModel as DiffusionModel
@@ -79,6 +80,7 @@ from .evaluation import mean_interval as mean_interval
 from .evaluation import nearest as nearest
 from .evaluation import wilson_interval as wilson_interval
 from .files import cache_folder as cache_folder
+from .files import draft as draft
 from .files import write_bytes as write_bytes
 from .report.comparison import Comparison as Comparison
 from .report.figure import Figure as Figure
