@@ -34,6 +34,7 @@ extensions = [
     "genlab_figure",
     "genlab_gallery",
     "genlab_reference",
+    "genlab_settings",
 ]
 exclude_patterns = ["_build", "examples", "architecture.md"]  # design.md includes the architecture
 highlight_language = "none"  # a block without a language is no code

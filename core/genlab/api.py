@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from genlab.components.arguments import checked_arguments, refuse_types
 from genlab.components.data import as_dataset, doubts_of, loaded
 from genlab.components.dataset import Data
 from genlab.components.engine import Engine, Outcome
@@ -31,6 +32,7 @@ from genlab.runs.status import Stage
 __all__ = ["compare", "load", "open_run", "request", "resume", "run", "sweep"]
 
 
+@checked_arguments
 def run(
     experiment: str | Path | None = None,
     *,
@@ -125,6 +127,7 @@ def skipped(*, measure: bool, draw: bool) -> list[Stage]:
     return stages if draw else [*stages, "drawing"]
 
 
+@checked_arguments
 def open_run(
     path: str | Path,
     *,
@@ -149,6 +152,7 @@ def open_run(
     return Run(path, device=device, data=data, checkpoint=checkpoint, components=components)
 
 
+@checked_arguments
 def resume(
     path: str | Path,
     *,
@@ -186,6 +190,7 @@ def resume(
     )  # fmt: skip
 
 
+@checked_arguments
 def sweep(
     sweep: Sweep | str | Path,
     *,
@@ -216,6 +221,7 @@ def sweep(
     Raises:
         RequestError: The request was wrong.
     """
+    refuse_types(run, request_options)
     if not isinstance(sweep, str | Path):
         options = dict(request_options)
         budget = {unit: options.pop(unit, None) for unit in ("minutes", "steps", "epochs")}

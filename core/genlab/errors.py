@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import difflib
 import errno
+import traceback
 from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Any
 
 __all__ = ["BrokenComponentError", "FileError", "GenlabError", "Interrupted", "RequestError", "RunError",
-           "TakenError", "brief", "is_out_of_memory", "listed", "nearest", "printable", "unknown",
+           "TakenError", "brief", "is_out_of_memory", "listed", "nearest", "printable", "raised",
+           "unknown",
            "worded_os_error"]  # fmt: skip
 
 _BRIEF = 80  # characters of what was given that a message repeats
@@ -133,6 +135,28 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
 
 
+def raised(error: BaseException, package: str = "") -> str:
+    """Return an error in one line: genlab's own words, or its type and words, the file and the line.
+
+    Args:
+        error: The error.
+        package: The package whose line is told, where it was in it at all; else the innermost is.
+    """
+    words = brief(error, 300)
+    if isinstance(error, GenlabError):
+        return words
+    words = f"{type(error).__name__}: {words}" if words else type(error).__name__
+    places = [
+        (frame.f_globals.get("__name__", ""), frame.f_code.co_filename, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if not frame.f_code.co_filename.startswith("<frozen")
+    ]
+    own = [place for place in places if package and place[0].partition(".")[0] == package]
+    for _, file, line in (own or places)[-1:]:
+        words += f" ({PurePath(file).name}, line {line})"
+    return words
+
+
 def nearest(name: str, options: Iterable[str], most: int = 3) -> list[str]:
     """Return the options that are spelled most like ``name``, best first.
 
@@ -157,7 +181,8 @@ def unknown(what: str, name: str, options: Iterable[str]) -> RequestError:
         options: All names that exist.
     """
     options = sorted(options)
+    if not options:
+        return RequestError(f"unknown {what} {brief(name, 40)}: there are none")
     close = nearest(name, options)
     hint = f" Did you mean {listed(map(repr, close), 60, ' or ')}?" if close else ""
-    known = listed(options) if options else "none is installed"
-    return RequestError(f"unknown {what} {brief(name, 40)}.{hint} There are: {known}.")
+    return RequestError(f"unknown {what} {brief(name, 40)}.{hint} There are: {listed(options)}.")

@@ -114,9 +114,9 @@ def test_commands_of_other_packages(
         for line in text.out.splitlines()
         if line.strip()
     }
-    assert rows["hello"] == "Greet somebody."
-    assert rows["many"] == "A command of the package greetings."
-    assert rows["moon"] == "A command of the package moonware."
+    assert rows["hello"] == "Greet somebody"
+    assert rows["many"] == "A command of the package greetings"
+    assert rows["moon"] == "A command of the package moonware"
     assert not text.modules & {"greetings", "moonware", "torch"}
     assert process("hello", "you", "--loud", **here).out == "HELLO YOU\n"
     assert "More is said where one asks for it." in process("hello", "--help", **here).out

@@ -203,7 +203,7 @@ def test_unknown_names_are_answered_with_those_that_exist() -> None:
     assert str(unknown("dish", "suop", ["soup", "cake"])) == (
         "unknown dish 'suop'. Did you mean 'soup'? There are: cake, soup."
     )
-    assert str(unknown("dish", "x", [])) == "unknown dish 'x'. There are: none is installed."
+    assert str(unknown("dish", "x", [])) == "unknown dish 'x': there are none"
     assert str(unknown_setting("menu", "x", [], "a menu")) == (
         "unknown parameter menu.x. A menu has no parameters."
     )

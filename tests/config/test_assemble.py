@@ -43,7 +43,8 @@ IMAGES = ArrayDataset(
 
 
 def built(tables: dict[str, Any]) -> tuple[AllParts, Resolution]:
-    resolution = resolve({"dataset": IMAGES, "backbone": Perceptron, **tables})
+    backbone = {} if "density" in tables else {"backbone": Perceptron}
+    resolution = resolve({"dataset": IMAGES, **backbone, **tables})
     spec = resolution.dataset.spec
     return assemble(resolution.config, spec, resolution.objects, device=CPU), resolution
 

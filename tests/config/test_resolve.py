@@ -316,7 +316,7 @@ def test_a_damaged_file_is_one_line(change: dict[str, Any], message: str) -> Non
     [
         (
             {"degradatoin": "blur"},
-            r"^unknown parameter configuration\.degradatoin\. Did you mean 'degradation'",
+            r"^unknown setting 'degradatoin'\. Did you mean 'degradation'",
         ),
         ({"degradation": "blurr"}, r"^unknown degradation 'blurr'\. Did you mean 'blur'"),
         (
@@ -342,7 +342,7 @@ def test_a_damaged_file_is_one_line(change: dict[str, Any], message: str) -> Non
         ({"metrics": [{"projections": 3}]}, r"^metric: a component has a name"),
         (
             {"training": {"stps": 3}},
-            r"^unknown parameter training\.stps\. Did you mean 'steps'\? A run has steps",
+            r"^unknown parameter training\.stps\. Did you mean 'steps'\? Training has steps",
         ),
         (
             {"training": {"ema": 1.0}},

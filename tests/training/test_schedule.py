@@ -165,7 +165,7 @@ def test_settings_by_default_and_as_a_flat_table() -> None:
     made = settings_of({"steps": 7})
     assert made.flat() == {
         "steps": 7, "batch": 128, "warmup": 0.05, "decay": "cosine", "clip": 1.0, "ema": 0.999,
-        "shift": 0, "flip": False, "precision": "auto", "log_every": 20,
+        "shift": 0, "flip": False, "precision": "auto", "log_every": 0,
     }  # fmt: skip
     assert isinstance(made.flat()["steps"], int)
     for unit, total in (("epochs", 2.5), ("minutes", 1.5), ("steps", 3)):
@@ -196,7 +196,7 @@ def test_settings_by_default_and_as_a_flat_table() -> None:
         ({"minutes": -1}, r"minutes = -1: a budget is larger than 0"),
         (
             {"steps": 3, "stps": 3},
-            r"^unknown parameter training\.stps\. Did you mean 'steps'\? A training has",
+            r"^unknown parameter training\.stps\. Did you mean 'steps'\? Training has",
         ),
         ({"steps": 3, "budget": 3}, r"^unknown parameter training\.budget"),
         ({"steps": 3, "ema": 1.0}, r"^training\.ema: input should be less than 1 \(given: 1\.0\)$"),

@@ -6,7 +6,7 @@ import ast
 import importlib.metadata
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import click
 import typer
@@ -32,12 +32,17 @@ from genlab.cli import (
     show,
     sweep,
 )
+from genlab.cli.failure import TRACEBACK, print_traceback, told
+from genlab.cli.help import GroupedCommand, write_commands, write_options
+from genlab.cli.terminal import show_what_can_be_shown
 from genlab.components.registry import Entry
 from genlab.errors import (
     GenlabError,
     Interrupted,
     RequestError,
     is_out_of_memory,
+    raised,
+    unknown,
     worded_os_error,
 )
 
@@ -47,8 +52,38 @@ __all__ = ["app", "main"]
 # times slower. This lets them sleep soon; it must be set before torch is imported.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-_COMMANDS = "genlab.commands"
+_ENTRY_POINTS = "genlab.commands"
 _INTERRUPTED = 130  # what typer makes of a keyboard interrupt
+
+_COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
+    "Make runs": {
+        "run": run.run,
+        "resume": resume.resume,
+        "sweep": sweep.sweep,
+        "reproduce": reproduce.reproduce,
+    },
+    "Use a run": {
+        "sample": sample.sample,
+        "restore": restore.restore,
+        "interpolate": interpolate.interpolate,
+        "classify": classify.classify,
+        "export": export.export,
+    },
+    "Look at runs": {
+        "evaluate": evaluate.evaluate,
+        "figures": figures.figures,
+        "compare": compare.compare,
+        "report": report.report,
+    },
+    "Components": {
+        "list": listing.listing,
+        "show": show.show,
+        "check": check.check,
+        "new": new.new,
+    },
+    "Installation": {"doctor": doctor.doctor},
+}
+"""The commands by group, in the order of the help."""
 
 
 class _Group(TyperGroup):
@@ -68,11 +103,22 @@ class _Group(TyperGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is to be carried out; one of another package is imported now."""
+        """Return the command that is to be carried out; one of another package is imported now.
+
+        Raises:
+            RequestError: There is no such command.
+        """
+        if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
+            raise unknown("command", args[0], self.list_commands(ctx))
         name, command, rest = super().resolve_command(ctx, args)
         if super().get_command(ctx, name or "") is None:
             command = next((_loaded(point) for point in _points() if point.name == name), command)
         return name, command, rest
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands in groups, and the few options after them."""
+        write_commands(self, ctx, formatter, _COMMANDS)
+        write_options(self, ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> object:
         """Carry a command out; typer would forget what an interrupted run says."""
@@ -87,7 +133,9 @@ class _StoppedError(GenlabError):
 
 
 def _points() -> list[importlib.metadata.EntryPoint]:
-    return sorted(importlib.metadata.entry_points(group=_COMMANDS), key=lambda point: point.name)
+    return sorted(
+        importlib.metadata.entry_points(group=_ENTRY_POINTS), key=lambda point: point.name
+    )
 
 
 def _summary(point: importlib.metadata.EntryPoint) -> str:
@@ -111,7 +159,7 @@ def _loaded(point: importlib.metadata.EntryPoint) -> click.Command:
     except Exception as error:
         raise RequestError(
             f"the command {point.name!r} of the package {package} cannot be imported: "
-            f"{type(error).__name__}: {error}"
+            f"{raised(error)}"
         ) from error
     if isinstance(found, typer.Typer):
         return typer.main.get_command(found)
@@ -128,30 +176,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
-app.command("run")(run.run)
-app.command("resume")(resume.resume)
-app.command("sample")(sample.sample)
-app.command("restore")(restore.restore)
-app.command("interpolate")(interpolate.interpolate)
-app.command("classify")(classify.classify)
-app.command("evaluate")(evaluate.evaluate)
-app.command("sweep")(sweep.sweep)
-app.command("reproduce")(reproduce.reproduce)
-app.command("compare")(compare.compare)
-app.command("figures")(figures.figures)
-app.command("report")(report.report)
-app.command("export")(export.export)
-app.command("list")(listing.listing)
-app.command("show")(show.show)
-app.command("check")(check.check)
-app.command("new")(new.new)
-app.command("doctor")(doctor.doctor)
+for _title, _group in _COMMANDS.items():
+    for _name, _function in _group.items():
+        app.command(_name, cls=GroupedCommand, rich_help_panel=_title)(_function)
 
 
 @app.callback(invoke_without_command=True)
 def version(
     context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    traceback: bool = typer.Option(
+        False, TRACEBACK, help="Show where an error comes from; after any command, too."
+    ),
 ) -> None:
     """Turn any way of degrading data into a generative model."""
     if version:
@@ -169,36 +205,55 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def exit_status(arguments: list[str] | None) -> int:
-    """Run the command line, and return 0 for done, 1 for failed, 2 for a wrong request, 3 for interrupted."""
+    """Run the command line, and return 0 for done, 1 for failed, 2 for a wrong request, 3 for interrupted.
+
+    Args:
+        arguments: What stands after ``genlab``; None: those of this process. ``--traceback`` may
+            stand anywhere.
+    """
+    show_what_can_be_shown()
+    given = sys.argv[1:] if arguments is None else arguments
+    whole = TRACEBACK in given
     try:
-        status = app(arguments, prog_name="genlab", standalone_mode=False)
+        return _status([each for each in given if each != TRACEBACK])
     except click.ClickException as error:
         return _say(error.format_message(), 2)
     except RequestError as error:
-        return _say(str(error), 2)
+        return _say(str(error), 2, error if whole else None)
     except _StoppedError as error:
         return _say(str(error), 3)
     except GenlabError as error:
-        return _say(str(error), 1)
+        return _say(str(error), 1, error if whole else None)
     except (KeyboardInterrupt, typer.Abort):
         return _say("stopped", 3)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        return _say(worded_os_error(error), 1)
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return _say(
-            "memory ran out: ask for fewer samples at once, such as -n 16",
-            1,
-        )
+    except (
+        Exception
+    ) as error:  # of the system, of somebody else's component, or a mistake of genlab's
+        return _say(_unworded(error), 1, error if whole else None)
+
+
+def _unworded(error: Exception) -> str:
+    """Word an error that genlab did not raise."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return worded_os_error(error)
+    if is_out_of_memory(error):
+        return "memory ran out: ask for fewer samples at once, such as -n 16"
+    return told(error)
+
+
+def _status(arguments: list[str]) -> int:
+    """Run the command line, whose errors are raised."""
+    status = app(arguments, prog_name="genlab", standalone_mode=False)
     if status == _INTERRUPTED:
-        return _say("stopped", 3)
+        raise KeyboardInterrupt
     return status if isinstance(status, int) else 0
 
 
-def _say(message: str, status: int) -> int:
+def _say(message: str, status: int, traceback_of: BaseException | None = None) -> int:
+    if traceback_of is not None:
+        print_traceback(traceback_of)
     typer.echo(f"error: {' '.join(message.split())}", err=True)
     return status

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genlab.cli.completion import names_of
 from genlab.cli.components import Name, Role, Settings, build_parameters
 from genlab.cli.options import Data, Json
 
@@ -30,7 +31,11 @@ def check(
     settings: Settings = None,
     dataset: Annotated[
         str | None,
-        typer.Option(help="What a metric is checked on; small images and points if left out."),
+        typer.Option(
+            metavar="NAME",
+            help="What a metric is checked on; small images and points if left out.",
+            autocompletion=names_of("dataset"),
+        ),
     ] = None,
     data: Data = None,
     expect: Annotated[
@@ -39,7 +44,10 @@ def check(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check whether a component keeps the contract of its role: 0 it does, 1 it does not."""
+    """Check whether a component keeps the contract of its role.
+
+    The exit code is 0 where it does, and 1 where it does not.
+    """
     from genlab.components.registry import registry
 
     entry = registry(role).entry(name)
@@ -103,10 +111,11 @@ def _outcomes(
     checks: list[Check], reasons: Mapping[str, str], *, quiet: bool
 ) -> Iterator[dict[str, Any]]:
     """Run every check, with a bar that names the one at work."""
-    from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as progress:
+    from genlab.cli.terminal import plain_console
+
+    with Progress(console=plain_console(stderr=True), transient=True, disable=quiet) as progress:
         bar = progress.add_task("", total=len(checks))
         for each in checks:
             progress.update(bar, description=each.name)
@@ -131,9 +140,10 @@ def _outcome(check: Check, reason: str | None) -> dict[str, Any]:
 
 def _print(entry: Entry, outcomes: list[dict[str, Any]]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from genlab.cli.terminal import plain_console
 
     styles = {PASSED: "green", FAILED: "bold red", EXPECTED: "yellow"}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -146,7 +156,7 @@ def _print(entry: Entry, outcomes: list[dict[str, Any]]) -> None:
             if note:
                 text.append(f"\n{note}", style=styles[row["outcome"]])
         table.add_row(Text(row["outcome"], style=styles[row["outcome"]]), row["check"], text)
-    console = Console()
+    console = plain_console()
     console.print(table)
     counts = {kind: sum(row["outcome"] == kind for row in outcomes) for kind in styles}
     said = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)

@@ -23,7 +23,10 @@ def classify(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Classify pictures, or the test split, by the posteriors of a density with classes."""
+    """Classify pictures, or the test split, with a density.
+
+    The density knows the classes, and its posteriors follow from Bayes' rule.
+    """
     from genlab import api
     from genlab.errors import RequestError
     from genlab.evaluation import accuracy

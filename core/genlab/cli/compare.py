@@ -51,10 +51,11 @@ def compare(
     if as_json:
         typer.echo(json.dumps(found.flat()))
         return
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console()
+    from genlab.cli.terminal import plain_console
+
+    console = plain_console()
     if found.groups:
         console.print(_groups(found))
     console.print(_settings(found))

@@ -1,7 +1,4 @@
-"""Arguments that name a component, and what the shell completes them to.
-
-Completion reads metadata alone: nothing is imported for it, so that it answers at once.
-"""
+"""Arguments that name a component."""
 
 from __future__ import annotations
 
@@ -9,28 +6,22 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["Name", "Role", "RoleOrAll", "Settings", "build_parameters"]
+from genlab.cli.completion import experiments, names_of, parameters_of, roles, tables
+from genlab.errors import RequestError
 
-
-def _roles(incomplete: str) -> list[str]:
-    from genlab.components.registry import ROLES
-
-    return [role for role in ROLES if role.startswith(incomplete)]
-
-
-def _roles_and_experiments(incomplete: str) -> list[str]:
-    return [*_roles(incomplete), *(["experiment"] if "experiment".startswith(incomplete) else [])]
+__all__ = ["Name", "OptionalName", "Role", "RoleOrAll", "Settings", "Shown", "build_parameters"]
 
 
 def _names(context: typer.Context, incomplete: str) -> list[str]:
-    from genlab.components.registry import registry
-    from genlab.errors import RequestError
-
+    role = context.params.get("role") or ""
+    if role.startswith("experiment"):
+        return experiments(incomplete)
+    if role.startswith("setting"):
+        return tables(incomplete)
     try:
-        names = registry(context.params.get("role") or "").names()
+        return names_of(role)(incomplete)
     except RequestError:
         return []
-    return [name for name in names if name.startswith(incomplete)]
 
 
 _ROLE_HELP = (
@@ -38,21 +29,42 @@ _ROLE_HELP = (
     "engine."
 )
 
-Role = Annotated[str, typer.Argument(metavar="ROLE", help=_ROLE_HELP, autocompletion=_roles)]
+Role = Annotated[str, typer.Argument(metavar="ROLE", help=_ROLE_HELP, autocompletion=roles())]
+Shown = Annotated[
+    str,
+    typer.Argument(
+        metavar="ROLE",
+        help=f"{_ROLE_HELP.removesuffix('.')}; experiment; or settings.",
+        autocompletion=roles("experiment", "settings"),
+    ),
+]
 RoleOrAll = Annotated[
     str | None,
     typer.Argument(
         metavar="[ROLE]",
         help="One role, or experiment; all of them if left out.",
-        autocompletion=_roles_and_experiments,
+        autocompletion=roles("experiment"),
     ),
 ]
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="The component's name.", autocompletion=_names)
 ]
+OptionalName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NAME]",
+        help="The name of a component or an experiment, or a table of settings.",
+        autocompletion=_names,
+    ),
+]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PARAMETER=VALUE", help="Any of its parameters."),
+    typer.Option(
+        "--set",
+        metavar="PARAMETER=VALUE",
+        help="Any of its parameters.",
+        autocompletion=parameters_of("role", "name"),
+    ),
 ]
 
 

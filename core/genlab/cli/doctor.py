@@ -18,7 +18,7 @@ _PACKAGES = ("genlab", "torch", "torchvision", "numpy", "scikit-learn", "acceler
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check the installation: versions, devices, arithmetic, and every component."""
+    """Check versions, devices, arithmetic, and every component."""
     from genlab.components.registry import ROLES, registry
 
     found: list[dict[str, Any]] = [
@@ -88,9 +88,10 @@ def _problem(role: str, name: str) -> str | None:
 
 def _table(rows: list[dict[str, Any]]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from genlab.cli.terminal import plain_console
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("", "check", "detail"):
@@ -98,4 +99,4 @@ def _table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         mark = Text("ok", style="green") if row["ok"] else Text("broken", style="bold red")
         table.add_row(mark, row["check"], Text(str(row["detail"])))
-    Console().print(table)
+    plain_console().print(table)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from genlab.cli.completion import names_of
 from genlab.cli.options import Checkpoint, Data, Device, Json, RunPath, Seed
 
 __all__ = ["evaluate"]
@@ -16,14 +17,23 @@ def evaluate(
     run: RunPath,
     metric: Annotated[
         list[str] | None,
-        typer.Option(help="A metric by name; several times for several. All that fit if left out."),
+        typer.Option(
+            metavar="NAME",
+            help="A metric by name; several times for several. All that fit if left out.",
+            autocompletion=names_of("metric"),
+        ),
     ] = None,
     n: Annotated[int | None, typer.Option("-n", "--number", help="How many samples.")] = None,
     steps: Annotated[
         list[int] | None, typer.Option(help="Steps of a trajectory; several times for several.")
     ] = None,
     sampler: Annotated[
-        list[str] | None, typer.Option(help="How to walk back; several times for several.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="How to walk back; several times for several.",
+            autocompletion=names_of("sampler"),
+        ),
     ] = None,
     checkpoint: Checkpoint = "last",
     data: Data = None,
@@ -31,7 +41,10 @@ def evaluate(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Draw fresh samples from a run, measure them, and put the numbers into its metrics.json."""
+    """Draw fresh samples, measure them, and keep the numbers.
+
+    They go into the metrics.json of the run.
+    """
     from genlab import api
     from genlab.cli.console import numbers_table
 
@@ -47,9 +60,9 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(records))
         return
-    from rich.console import Console
+    from genlab.cli.terminal import plain_console
 
-    console = Console()
+    console = plain_console()
     console.print(numbers_table(records))
     for warning in {record["warning"] for record in records if "warning" in record}:
         console.print(f"note: {warning}", style="yellow")

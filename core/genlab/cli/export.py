@@ -29,7 +29,10 @@ def export(
     ] = False,
     checkpoint: Checkpoint = "last",
 ) -> None:
-    """Write the network of a run for other programs, and beside it what it is."""
+    """Write the network of a run for other programs.
+
+    A file beside it says what it is.
+    """
     from genlab import api
 
     opened = api.open_run(run, device="cpu", checkpoint=checkpoint)

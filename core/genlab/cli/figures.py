@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genlab.cli.completion import names_of, parameters_of
 from genlab.cli.options import Data, Device, RunPath
 
 if TYPE_CHECKING:
@@ -18,14 +19,22 @@ __all__ = ["figures"]
 
 def figures(
     run: RunPath,
-    name: Annotated[str | None, typer.Argument(help="One figure; all of them if left out.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="One figure; all of them if left out.", autocompletion=names_of("figure")
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="A .png, .svg or .pdf file for the one figure.")
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="OPTION=VALUE", help="An option of the one figure, as in rows=4."
+            "--set",
+            metavar="OPTION=VALUE",
+            help="An option of the one figure, as in rows=4.",
+            autocompletion=parameters_of("figure", "name"),
         ),
     ] = None,
     data: Data = None,

@@ -7,9 +7,13 @@ from typing import Annotated
 
 import typer
 
-from genlab.cli.options import Data, Device, RunPath, Seed
+from genlab.cli.completion import one_of
+from genlab.cli.naming import called_with, word_of
+from genlab.cli.options import Data, Device, OtherSampler, RunPath, Seed
 
 __all__ = ["interpolate"]
+
+_USUAL = {"points": 11, "t": 0.5, "pairs": 4, "means": False, "seed": 0}
 
 
 def interpolate(
@@ -27,7 +31,11 @@ def interpolate(
         float, typer.Option("--t", help="Diffusion: how far both are degraded, in (0, 1].")
     ] = 0.5,
     path: Annotated[
-        str | None, typer.Option(help="linear or slerp. Flow: slerp; diffusion: linear.")
+        str | None,
+        typer.Option(
+            help="linear or slerp. Flow: slerp; diffusion: linear.",
+            autocompletion=one_of("linear", "slerp"),
+        ),
     ] = None,
     pairs: Annotated[
         int, typer.Option(min=1, help="How many pairs of test images, where classes are given.")
@@ -37,7 +45,7 @@ def interpolate(
         typer.Option("--means", help="Flow: add a row between the means of the two classes."),
     ] = False,
     steps: Annotated[int | None, typer.Option(help="Steps of a trajectory.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="How to walk back.")] = None,
+    sampler: OtherSampler = None,
     data: Data = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -46,10 +54,12 @@ def interpolate(
         typer.Option(help="A strip (.png, .svg), arrays (.npz) or an animation (.gif)."),
     ] = None,
 ) -> None:
-    """Interpolate between two classes or pictures: in the latent space of a flow, or in degraded states."""
+    """Interpolate between two classes or pictures.
+
+    A flow interpolates in its latent space, a diffusion in degraded states.
+    """
     from genlab import api
     from genlab.components.registry import build
-    from genlab.guards import file_name
     from genlab.report.paths import check_path_output, paths_between, write_paths
 
     if out is not None:
@@ -60,7 +70,9 @@ def interpolate(
         rule=opened.picture_rule,
         sampler=None if sampler is None else build("sampler", sampler), seed=seed,
     )  # fmt: skip
-    stem = "-".join(file_name(Path(name).stem) for name in ("interpolation", begin, end))
+    asked = {"points": points, "t": t, "path": path, "pairs": pairs, "means": means, "steps": steps,
+             "sampler": sampler, "seed": seed}  # fmt: skip
+    stem = f"interpolation-{word_of(begin)}-{word_of(end)}{called_with(asked, _USUAL)}"
     figures = opened.path / "figures"
     for file in [out] if out else [figures / f"{stem}.png", figures / f"{stem}.gif"]:
         write_paths(file, found, opened.spec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import typer
@@ -19,7 +20,7 @@ def listing(
 ) -> None:
     """List the components that are installed, and the experiments."""
     from genlab.components.registry import ROLES, registry
-    from genlab.experiments import experiment_names
+    from genlab.experiments import experiment_about, experiment_names, experiment_text
 
     everything = role is None
     rows: list[dict[str, Any]] = []
@@ -36,14 +37,19 @@ def listing(
                 )  # fmt: skip
     if everything or role in ("experiment", "experiments"):
         rows += [
-            {"role": "experiment", "name": name, "package": "genlab", "version": "", "summary": "",
-             "problem": None}
+            {"role": "experiment", "name": name, "package": "genlab", "version": "",
+             "summary": _without_sources(experiment_about(experiment_text(name))), "problem": None}
             for name in experiment_names()
         ]  # fmt: skip
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     else:
         _table(rows)
+
+
+def _without_sources(about: str) -> str:
+    """Return what an experiment is, without the papers it follows."""
+    return re.sub(r"\s*\([^()]*arXiv[^()]*\)", "", about).removesuffix(".")
 
 
 def _twice(entries: list[Any], name: str) -> str:
@@ -53,9 +59,10 @@ def _twice(entries: list[Any], name: str) -> str:
 
 def _table(rows: list[dict[str, Any]]) -> None:
     from rich import box
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
+
+    from genlab.cli.terminal import plain_console
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("role", style="dim")
@@ -66,10 +73,10 @@ def _table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if before and row["role"] != before:
             table.add_section()
-        text = escape(row["summary"])
+        text = Text(row["summary"])
         if row["problem"]:
-            text = f"[red]broken: {escape(row['problem'])}[/red]"
+            text = Text(f"broken: {row['problem']}", style="red")
         shown = "" if row["role"] == before else row["role"]
-        table.add_row(shown, escape(row["name"]), text, escape(row["package"]))
+        table.add_row(shown, row["name"], text, row["package"])
         before = row["role"]
-    Console().print(table)
+    plain_console().print(table)

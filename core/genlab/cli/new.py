@@ -35,7 +35,10 @@ def new(
     ],
     out: Annotated[Path, typer.Option(help="The folder to make genlab-NAME in.")] = Path(),
 ) -> None:
-    """Start a package with a component of your own: it works at once, and is yours to change."""
+    """Start a package with a component or command of your own.
+
+    It works at once, and is yours to change.
+    """
     from genlab.kit import create_package
     from genlab.kit.names import Names, made_role
 
@@ -55,12 +58,13 @@ def _refuse_own(context: typer.Context, name: str) -> None:
 
 
 def _print(folder: Path, names: Names) -> None:
-    from rich.console import Console
     from rich.text import Text
+
+    from genlab.cli.terminal import plain_console
 
     module = folder / "src" / names.package / f"{names.role}.py"
     tests = "its tests" if names.is_command else "its tests, one per clause of the contract"
-    console = Console(soft_wrap=True)
+    console = plain_console(soft_wrap=True)
     console.print(
         Text.assemble(
             "made ", (str(folder), "bold"), "; your code goes into ", (str(module), "bold")

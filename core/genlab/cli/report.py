@@ -10,7 +10,10 @@ __all__ = ["report"]
 
 
 def report(run: RunPath, data: Data = None, device: Device = "auto") -> None:
-    """Write report.html of a run again, with the figures that its folder holds."""
+    """Write the page of a run again, with the figures it has.
+
+    It is report.html in the folder of the run.
+    """
     from genlab import api
     from genlab.runs.drawing import write_run_page
     from genlab.runs.lock import locked

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from genlab.cli.options import Data
+from genlab.cli.completion import experiments
+from genlab.cli.options import Data, RunDevice
 from genlab.cli.series import Engine, Jobs, Listed, Only, series
 
 __all__ = ["reproduce"]
@@ -15,12 +16,17 @@ __all__ = ["reproduce"]
 
 def reproduce(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Experiments; all if left out.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Experiments; all if left out.",
+            autocompletion=experiments,
+        ),
     ] = None,
     budget: Annotated[str, typer.Option(help="smoke, laptop or gpu.")] = "laptop",
     data: Data = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every run.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
+    device: RunDevice = None,
     out: Annotated[
         Path, typer.Option(help="The folder that a folder for the budget goes into.")
     ] = Path("runs/reproduce"),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genlab.cli.completion import names_of, parameters_of
+from genlab.cli.naming import distinct_names
 from genlab.cli.options import Data, Device, Json, RunPath, Seed
 
 if TYPE_CHECKING:
@@ -16,41 +19,59 @@ if TYPE_CHECKING:
 
 __all__ = ["restore"]
 
+_Images = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Degraded images; without any, the test images are degraded."),
+]
+_Operator = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What degraded them, where it was not the run's own degradation.",
+        autocompletion=names_of("degradation"),
+    ),
+]
+_Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Parameters of --degradation.",
+        autocompletion=parameters_of("degradation", "degradation"),
+    ),
+]
+_Methods = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="direct, a sampler, or ddnm (posterior sampling, for any linear degradation). "
+        "direct, naive and cold if left out; ddnm with --degradation."
+    ),
+]
+
 
 def restore(
     run: RunPath,
-    images: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Degraded images; without any, the test images are degraded."),
-    ] = None,
+    images: _Images = None,
     t: Annotated[float, typer.Option("--t", help="How far they are degraded, in (0, 1].")] = 1.0,
     degrade: Annotated[
         bool, typer.Option("--degrade", help="The images are clean: degrade them first.")
     ] = False,
-    degradation: Annotated[
-        str | None,
-        typer.Option(help="What degraded them, where it was not the run's own degradation."),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Parameters of --degradation."),
-    ] = None,
-    method: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="direct, a sampler, or ddnm (posterior sampling, for any linear degradation). "
-            "direct, naive and cold if left out; ddnm with --degradation."
-        ),
-    ] = None,
+    degradation: _Operator = None,
+    settings: _Settings = None,
+    method: _Methods = None,
     steps: Annotated[int | None, typer.Option(help="Steps of a trajectory from t to 0.")] = None,
     n: Annotated[int, typer.Option("-n", "--number", help="How many test images.")] = 1000,
     data: Data = None,
     seed: Seed = 0,
     device: Device = "auto",
-    out: Annotated[Path | None, typer.Option(help="Where to; RUN/restored if left out.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to; RUN/restored, or the next that is free.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Deblur, inpaint or enlarge images: undo the degradation that the run learned to undo, or another.
+    """Undo the run's degradation, or another one, on given images.
+
+    A run of blur deblurs, one of masks inpaints, one of pixelation enlarges.
 
     Where the originals are known (test images, or --degrade), it says how close each method comes.
     """
@@ -72,12 +93,18 @@ def restore(
         methods=tuple(method or (METHODS if operator is None else (POSTERIOR,))), steps=steps,
         seed=seed,
     )  # fmt: skip
-    folder = out or opened.path / "restored"
+    folder = out or _folder(opened.path)
     _write_images(images or [], found, folder)
     if found.x_0 is not None:
         records = quality(found, found.x_0, opened.data, seed=seed)
         write_text(folder / "restoration.json", json.dumps(records, indent=2))
         _print(records, found, as_json=as_json)
+
+
+def _folder(run: Path) -> Path:
+    """Return a folder in a run that nothing was restored into yet."""
+    names = chain(["restored"], (f"restored-{number:03d}" for number in count(1)))
+    return next(run / name for name in names if not (run / name).exists())
 
 
 def _operator(name: str | None, settings: list[str] | None) -> Degradation | None:
@@ -103,9 +130,10 @@ def _write_images(images: list[Path], found: Restoration, folder: Path) -> None:
     from genlab.report.figures.images import png_bytes, tile
     from genlab.report.figures.restoration import restoration
 
+    sources = distinct_names(images)
     for name, restored in found.restored.items():
-        for source, picture in zip(images, restored, strict=False):
-            file = folder / f"{source.stem}-{file_name(name)}.png"
+        for source, picture in zip(sources, restored, strict=False):
+            file = folder / f"{source}-{file_name(name)}.png"
             write_bytes(file, png_bytes(tile(picture[None], scale=1)))
             typer.echo(file)
     file = folder / "restoration.png"
@@ -117,8 +145,9 @@ def _print(records: list[dict[str, Any]], found: Restoration, *, as_json: bool) 
     if as_json:
         typer.echo(json.dumps(records))
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from genlab.cli.terminal import plain_console
 
     measured = "frechet" in records[0]
     columns = ["SSIM ↑", "PSNR ↑ (dB)", *(["Fréchet distance ↓"] if measured else [])]
@@ -129,7 +158,7 @@ def _print(records: list[dict[str, Any]], found: Restoration, *, as_json: bool) 
     for record in records:
         distance = [f"{record['frechet']:.3f}"] if measured else []
         table.add_row(record["method"], f"{record['ssim']:.3f}", f"{record['psnr']:.2f}", *distance)
-    console = Console()
+    console = plain_console()
     console.print(table)
     if measured:
         console.print(f"real against real: Fréchet distance {records[0]['baseline']:.3f}")

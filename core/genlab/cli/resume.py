@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from genlab.cli.options import Data, Epochs, Minutes, RunPath, Steps, Trackers
+from genlab.cli.options import Data, Epochs, Minutes, RunPath, SameDevice, Steps, Trackers
 
 __all__ = ["resume"]
 
@@ -17,14 +17,14 @@ def resume(
     steps: Steps = None,
     epochs: Epochs = None,
     data: Data = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
     checkpoint: Annotated[
         str | None,
         typer.Option(help="Where to go on from, such as step-0000400; the last if left out."),
     ] = None,
     tracker: Trackers = None,
+    device: SameDevice = None,
 ) -> None:
-    """Go on with a run: finish what is missing, or train on to a larger budget."""
+    """Finish what a run lacks, or train it on to a larger budget."""
     from genlab import api
     from genlab.cli.console import RunDisplay, summary
 

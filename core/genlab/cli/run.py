@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from genlab.cli import options
+
+if TYPE_CHECKING:
+    from genlab.runs.status import Stage
 
 __all__ = ["run"]
 
@@ -16,38 +21,40 @@ def run(
     degradation: options.Degradation = None,
     backbone: options.Backbone = None,
     sampler: options.Sampler = None,
+    prior: options.Prior = None,
     density: options.Density = None,
     classify: options.Classify = False,
     dataset: options.Dataset = None,
     objective: options.Objective = None,
     optimiser: options.Optimiser = None,
-    data: options.Data = None,
+    metric: options.Metrics = None,
+    figure: options.Figures = None,
     settings: options.Settings = None,
     minutes: options.Minutes = None,
     steps: options.Steps = None,
     epochs: options.Epochs = None,
     budget: options.Budget = None,
     tracker: options.Trackers = None,
-    measure: options.Measure = True,
-    draw: options.Draw = True,
+    no_measure: options.NoMeasure = False,
+    no_figures: options.NoFigures = False,
     dry_run: options.DryRun = False,
+    out: options.RunOut = None,
+    data: options.Data = None,
     seed: options.RunSeed = None,
     device: options.RunDevice = None,
-    out: options.RunOut = None,
 ) -> None:
-    """Train a model, sample from it, measure and plot, and leave a run folder.
+    """Train a model, sample, measure and plot; leaves a run folder.
 
     Without arguments: a small Gaussian diffusion on the embedded digits.
     """
     from genlab import api
-    from genlab.cli.console import RunDisplay, summary
-    from genlab.runs.start import start_run
 
     tables = api.request(
         experiment,
         {"degradation": degradation, "backbone": backbone, "sampler": sampler, "density": density,
-         "dataset": dataset, "objective": objective, "optimiser": optimiser, "seed": seed,
-         "device": device, "data": None if data is None else str(data)},
+         "prior": prior, "dataset": dataset, "objective": objective, "optimiser": optimiser,
+         "metrics": metric or None, "figures": figure or None, "seed": seed, "device": device,
+         "data": None if data is None else str(data)},
         {"minutes": minutes, "steps": steps, "epochs": epochs},
         settings or (),
         classify=classify,
@@ -55,11 +62,21 @@ def run(
     )  # fmt: skip
     if dry_run:
         _print_configuration(tables)
-        return
+    else:
+        skip = api.skipped(measure=not no_measure, draw=not no_figures)
+        _carry_out(tables, out, tracker or (), skip)
+
+
+def _carry_out(
+    tables: dict[str, Any], out: Path | None, trackers: Sequence[str], skip: Sequence[Stage]
+) -> None:
+    """Start the run, show how it goes on, and say what it has left."""
+    from genlab.cli.console import RunDisplay, summary
+    from genlab.runs.start import start_run
+
     display = RunDisplay()
     with display:
-        skip = api.skipped(measure=measure, draw=draw)
-        done = start_run(tables, out=out, trackers=[display, *(tracker or ())], skip=skip)
+        done = start_run(tables, out=out, trackers=[display, *trackers], skip=skip)
     summary(display.console, done)
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genlab.cli.options import Checkpoint, Device, RunPath, Seed
+from genlab.cli.naming import called_with, word_of
+from genlab.cli.options import Checkpoint, Device, OtherSampler, RunPath, Seed
+
+if TYPE_CHECKING:
+    from genlab.runs import Run
 
 __all__ = ["sample"]
 
@@ -16,7 +21,7 @@ def sample(
     run: RunPath,
     n: Annotated[int, typer.Option("-n", "--number", help="How many samples.")] = 64,
     steps: Annotated[int | None, typer.Option(help="Steps of a trajectory.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="How to walk back.")] = None,
+    sampler: OtherSampler = None,
     label: Annotated[
         str | None,
         typer.Option(help="A class by name or number, or by name:NAME or index:NUMBER."),
@@ -33,17 +38,16 @@ def sample(
         typer.Option(help="A grid (.png), arrays (.npz) or the trajectory (.gif)."),
     ] = None,
 ) -> None:
-    """Draw samples from a run. It needs nothing but the folder."""
+    """Draw samples; nothing but the run's folder is needed."""
     from genlab import api
-    from genlab.guards import file_name
     from genlab.report.output import check_output, write_animation, write_samples
 
     if out is not None:
         check_output(out)
     opened = api.open_run(run, device=device, checkpoint=checkpoint)
     chosen = opened.spec.class_told(label) if label and opened.model.conditional else label
-    of_class = "" if label is None else f"-{file_name(label)}"
-    file = out or opened.path / "samples" / f"sample{of_class}-{n}-seed-{seed}.png"
+    asked = {"sampler": sampler, "steps": steps, "guidance": guidance, "checkpoint": checkpoint}
+    file = out or opened.path / "samples" / _name(opened, n, seed, label, asked)
     options: dict[str, Any] = {"sampler": sampler, "steps": steps, "label": chosen,
                                "guidance": guidance, "seed": seed}  # fmt: skip
     if file.suffix == ".gif":
@@ -52,3 +56,16 @@ def sample(
         x, y = opened.sample(n, **options), opened.model.labels(n, chosen, seed=seed)
         write_samples(file, x, y, opened.spec)
     typer.echo(f"{n} samples: {file}")
+
+
+def _name(run: Run, n: int, seed: int, label: str | None, asked: Mapping[str, Any]) -> str:
+    """Return the name of a file that nobody has named: it tells all in which a call is unusual."""
+    method = run.config.method
+    usual = {
+        "sampler": getattr(getattr(method, "sampler", None), "name", None),
+        "steps": getattr(run.model, "steps", None),
+        "guidance": run.config.sampling.guidance,
+        "checkpoint": "last",
+    }
+    of_class = "" if label is None else f"-{word_of(label)}"
+    return f"sample{of_class}-{n}-seed-{seed}{called_with(asked, usual)}.png"

@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genlab.cli.completion import names_of
+
 if TYPE_CHECKING:
     from genlab.components import Job, Outcome
 
 __all__ = ["Engine", "Jobs", "Listed", "Only", "series"]
 
-Engine = Annotated[str, typer.Option(help="Who carries the runs out.")]
+Engine = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="Who carries the runs out.", autocompletion=names_of("engine")
+    ),
+]
 Jobs = Annotated[int | None, typer.Option(min=1, help="How many runs at once.")]
 Listed = Annotated[
     bool, typer.Option("--list", help="List the runs and how far they are, and end.")
@@ -38,14 +45,13 @@ def series(
     **options: Any,
 ) -> None:
     """Carry out a series of runs, show a table, and exit with 1 where one of them failed."""
-    from rich.console import Console
-
     from genlab.cli.series_display import SeriesDisplay
+    from genlab.cli.terminal import plain_console
     from genlab.components.registry import build
     from genlab.runs.series import carried_out, jobs_of
 
     found = _part(jobs_of(names, out, data=None if data is None else str(data), **options), only)
-    console, outcomes = Console(), []
+    console, outcomes = plain_console(), []
     if listed:
         _list(console, found, out)
         return

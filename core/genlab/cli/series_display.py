@@ -66,7 +66,7 @@ class SeriesDisplay:
     def _stop(self) -> None:
         self.progress.stop()
         for each in self.single:
-            each.progress.stop()
+            each.shown.stop()
 
 
 class _Bar(Tracker):

@@ -1,17 +1,17 @@
-"""``genlab show``: one component, with its parameters, and a degradation at work."""
+"""``genlab show``: one component, with its parameters, a degradation at work, and what else there is."""
 
 from __future__ import annotations
 
 import inspect
 import json
 import re
-import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genlab.cli.components import Name, Role, Settings, build_parameters
+from genlab.cli.completion import names_of
+from genlab.cli.components import OptionalName, Settings, Shown, build_parameters
 from genlab.cli.options import Data, Json
 
 if TYPE_CHECKING:
@@ -19,30 +19,42 @@ if TYPE_CHECKING:
 
     from genlab.components import Degradation
     from genlab.components.registry import Entry
+    from genlab.errors import RequestError
 
 __all__ = ["show"]
 
 
 def show(
-    role: Role,
-    name: Name,
+    role: Shown,
+    name: OptionalName = None,
     out: Annotated[
         Path | None,
         typer.Option(help="A .png, .svg or .pdf file for a strip of pictures of a degradation."),
     ] = None,
     settings: Settings = None,
     dataset: Annotated[
-        str | None, typer.Option(help="What the strip shows; digits or moons if left out.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What the strip shows; digits or moons if left out.",
+            autocompletion=names_of("dataset"),
+        ),
     ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Show a component: what it is, its tags, and its parameters with their defaults.
+    """Show a component, an experiment, or the settings of a run.
 
-    With --out, a degradation is drawn at work: a few examples on their way from t = 0 to t = 1.
+    A component is shown with what it is, its tags, and its parameters with their defaults. With --out, a
+    degradation is drawn at work: a few examples on their way from t = 0 to t = 1.
     """
+    if role in ("setting", "settings", "experiment", "experiments"):
+        _show_other(role, name, out, as_json=as_json)
+        return
     from genlab.components.registry import registry
 
+    if name is None:
+        raise _which(role, registry(role).names())
     entry = registry(role).entry(name)
     _check_picture(entry, out, settings, dataset, data)
     about = _about(entry)
@@ -56,14 +68,40 @@ def show(
         _print(about)
 
 
+def _show_other(role: str, name: str | None, out: Path | None, *, as_json: bool) -> None:
+    """Show what is no component."""
+    from genlab.errors import RequestError
+
+    if out is not None:
+        raise RequestError("only a degradation has a picture: leave --out away")
+    if role.startswith("setting"):
+        from genlab.cli.show_settings import show_settings
+
+        show_settings(name, as_json=as_json)
+        return
+    from genlab.cli.show_experiment import show_experiment
+    from genlab.experiments import experiment_names
+
+    if name is None:
+        raise _which("experiment", experiment_names())
+    show_experiment(name, as_json=as_json)
+
+
+def _which(what: str, names: list[str]) -> RequestError:
+    from genlab.errors import RequestError
+
+    return RequestError(f"which {what}? There are: {', '.join(names) or 'none'}.")
+
+
 def _about(entry: Entry) -> dict[str, Any]:
     """Return everything that is known of a component, as plain values."""
     from genlab.components.component import reference_of
     from genlab.components.parameters import parameters
+    from genlab.components.words import type_in_words
 
     component = entry.load()
     rows = [
-        {"name": p.name, "type": _type(p.annotation), "description": p.description,
+        {"name": p.name, "type": type_in_words(p.annotation), "description": p.description,
          "default": None if p.required else p.default, "required": p.required}
         for p in parameters(component)
     ]  # fmt: skip
@@ -145,36 +183,12 @@ def _plain(value: Any) -> Any:
     return sorted(value) if isinstance(value, frozenset) else value
 
 
-def _type(annotation: Any) -> str:
-    """Write a type as a person would."""
-    origin = typing.get_origin(annotation)
-    if origin is Annotated:
-        base, *rest = typing.get_args(annotation)
-        limits = [str(limit) for limit in _limits(rest)]
-        return " ".join([_type(base), *limits])
-    if origin is typing.Literal:
-        return " | ".join(json.dumps(value) for value in typing.get_args(annotation))
-    if origin is not None and type(None) in typing.get_args(annotation):
-        return " | ".join(_type(arg) for arg in typing.get_args(annotation))
-    if annotation is type(None):
-        return "none"
-    return getattr(annotation, "__name__", str(annotation)) if origin is None else str(annotation)
-
-
-def _limits(metadata: list[Any]) -> list[str]:
-    signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
-    found = []
-    for item in metadata:
-        for part in getattr(item, "metadata", [item]):
-            found += [f"{s} {getattr(part, k)}" for k, s in signs.items() if hasattr(part, k)]
-    return found
-
-
 def _print(about: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console()
+    from genlab.cli.terminal import plain_console
+
+    console = plain_console()
     console.print(Text(f"{about['role']} {about['name']}", style="bold"), end="")
     console.print(Text(f"  {about['package']}  {about['class']}\n", style="dim"))
     console.print(Text(_prose(about["documentation"]) + "\n"))

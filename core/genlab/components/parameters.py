@@ -6,6 +6,7 @@ docstring, and pydantic checks the values.
 
 from __future__ import annotations
 
+import difflib
 import enum
 import inspect
 import math
@@ -19,6 +20,7 @@ from typing import Any
 import docstring_parser
 import pydantic
 
+from genlab.components.foreign import called_here
 from genlab.errors import RequestError, nearest
 
 __all__ = [
@@ -31,6 +33,8 @@ __all__ = [
     "unknown_setting",
     "worded",
 ]
+
+_LIKE = 0.8  # how much a misspelled name is like the right one, rather than another word for it
 
 NONE = "none"
 """How a file and the command line write ``None``."""
@@ -208,18 +212,20 @@ def unknown_setting(where: str, key: str, known: Iterable[str], owner: str) -> R
     """Build the error for a setting that does not exist.
 
     Args:
-        where: The table that it was looked for in.
+        where: The table that it was looked for in; empty for none.
         key: What was given.
         known: All that exist.
         owner: What has them, in words.
     """
     known = list(known)
+    what = f"unknown parameter {where}.{key}" if where else f"unknown setting {key!r}"
     close = nearest(key, known, most=1)
+    here = called_here(where, key)
+    if here and not difflib.get_close_matches(key, close, 1, _LIKE):
+        return RequestError(f"{what}: it is called {here}")
     hint = f" Did you mean {close[0]!r}?" if close else ""
     has = f"has {', '.join(known)}" if known else "has no parameters"
-    return RequestError(
-        f"unknown parameter {where}.{key}.{hint} {owner[:1].upper()}{owner[1:]} {has}."
-    )
+    return RequestError(f"{what}.{hint} {owner[:1].upper()}{owner[1:]} {has}.")
 
 
 def worded(error: pydantic.ValidationError, where: str) -> str:

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from genlab.errors import BrokenComponentError, RequestError, unknown
+from genlab.errors import BrokenComponentError, RequestError, raised, unknown
 from genlab.files import cache_folder
 
 __all__ = [
@@ -95,7 +95,7 @@ class Entry:
         except Exception as error:
             raise BrokenComponentError(
                 f"the {self.role} {self.name!r} of the package {self.package} {self.version} cannot "
-                f"be imported: {type(error).__name__}: {error}"
+                f"be imported: {raised(error)}"
             ) from error
         base = role_class(self.role)
         if not inspect.isclass(component) or not issubclass(component, base):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pluggy
 
 from genlab.components.component import Component
-from genlab.errors import RequestError, unknown
+from genlab.errors import RequestError, raised, unknown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -203,7 +203,7 @@ class Hooks:
                 self._manager.unregister(implementation.plugin)
                 warnings.warn(
                     f"the tracker {type(implementation.plugin).__name__} is switched off: its "
-                    f"{hook} raised {type(error).__name__}: {error}",
+                    f"{hook} raised {raised(error)}",
                     stacklevel=2,
                 )
 

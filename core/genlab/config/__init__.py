@@ -9,6 +9,7 @@ from genlab.config.assemble import (
     require_metrics_fit,
 )
 from genlab.config.chosen import Chosen, Objects, choose, class_of, made, version_of
+from genlab.config.described import Setting, described_settings
 from genlab.config.request import SETTINGS, Request
 from genlab.config.resolve import Resolution, defaults, resolve, with_path
 from genlab.config.resolved import (
@@ -37,6 +38,7 @@ __all__ = [
     "Request",
     "Resolution",
     "Resolved",
+    "Setting",
     "TrainedAlone",
     "TrainedPrior",
     "assemble",
@@ -45,6 +47,7 @@ __all__ = [
     "choose",
     "class_of",
     "defaults",
+    "described_settings",
     "made",
     "merge",
     "nested",

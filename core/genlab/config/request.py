@@ -19,26 +19,26 @@ from genlab.config.tables import SLOTS
 from genlab.errors import RequestError
 from genlab.training.settings import UNITS, TrainingSettings
 
-__all__ = ["SETTINGS", "Request"]
+__all__ = ["MODELS", "SETTINGS", "Request"]
 
-_TRAINING = (*UNITS, *(k for k in TrainingSettings.model_fields if k != "budget"))
-SETTINGS: Mapping[str, tuple[str, ...]] = {
-    "restorer": tuple(RestorerSettings.model_fields),
-    "training": (*_TRAINING, *RunSettings.model_fields),
-    "prior_training": _TRAINING,
-    "sampling": tuple(SamplingSettings.model_fields),
-    "evaluation": tuple(EvaluationSettings.model_fields),
+MODELS: Mapping[str, tuple[type[BaseModel], ...]] = {
+    "restorer": (RestorerSettings,),
+    "training": (TrainingSettings, RunSettings),
+    "prior_training": (TrainingSettings,),
+    "sampling": (SamplingSettings,),
+    "evaluation": (EvaluationSettings,),
 }
-"""The tables of settings, and what each of them has."""
+"""The tables of settings, and the models of what each of them has."""
 
-_ELSEWHERE = {
-    "lr": "optimiser.lr", "learning_rate": "optimiser.lr", "weight_decay": "optimiser.weight_decay",
-    "loss": "objective.loss", "terminal": "objective.terminal",
-    "label_dropout": "objective.label_dropout", "likelihood": "objective.likelihood",
-    "cross_entropy": "objective.cross_entropy", "prediction": "restorer.prediction",
-    "jitter": "restorer.jitter", "batch_size": "training.batch", "seed": "seed",
-}  # fmt: skip
-"""What stands in another table than one may look for it in."""
+
+def _names(models: Iterable[type[BaseModel]]) -> tuple[str, ...]:
+    """Return the names of all settings of a table; the budget of a training goes by its unit."""
+    fields = [name for model in models for name in model.model_fields]
+    return tuple(n for name in fields for n in (UNITS if name == "budget" else (name,)))
+
+
+SETTINGS: Mapping[str, tuple[str, ...]] = {table: _names(MODELS[table]) for table in MODELS}
+"""The tables of settings, and what each of them has."""
 
 _PLAIN = ("experiment", "seed", "device", "data")
 _LISTS = ("metrics", "figures")
@@ -70,7 +70,7 @@ class Request:
         known = (*_PLAIN, *SLOTS, *_LISTS, *SETTINGS)
         for key, value in tables.items():
             if key not in known:
-                raise unknown_setting("configuration", key, known, "a run")
+                raise unknown_setting("", key, known, "a run")
             if key in SETTINGS:
                 _check_table(key, value)
         given = {key: value for key, value in tables.items() if value is not None}
@@ -91,11 +91,7 @@ def _check_table(table: str, value: Any) -> None:
         raise RequestError(f"{table} = {value!r}: it is a table of settings, such as [{table}]")
     for key in value:
         if key not in SETTINGS[table]:
-            if key in _ELSEWHERE:
-                raise RequestError(
-                    f"unknown parameter {table}.{key}: it is called {_ELSEWHERE[key]}"
-                )
-            raise unknown_setting(table, key, SETTINGS[table], "a run")
+            raise unknown_setting(table, key, SETTINGS[table], table)
 
 
 def _listed(key: str, value: Any) -> list[Any]:

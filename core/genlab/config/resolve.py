@@ -37,6 +37,12 @@ from genlab.config.settings import (
     SamplingSettings,
 )
 from genlab.config.tables import merge, merge_training, refuse_two_places
+from genlab.config.unused import (
+    OF_A_DIFFUSION,
+    OF_A_TRAINED_PRIOR,
+    refuse_untrained,
+    refuse_unused,
+)
 from genlab.diffusion.prior import summary_spec
 from genlab.errors import BrokenComponentError, RequestError, printable
 from genlab.seeds import checked_seed
@@ -92,7 +98,12 @@ class _Resolver:
 
     def resolution(self) -> Resolution:
         """Return the resolved request."""
-        alone = "density" in self.given and "degradation" not in self.given
+        alone = "density" in self.given
+        if alone and "degradation" in self.given:
+            raise RequestError(
+                "density beside degradation: what a degradation leaves has a prior, as in --prior gmm; a "
+                "density stands alone, as a model of the data"
+            )
         training = dict(self.given.get("training", {}))
         run = {key: training.pop(key) for key in RunSettings.model_fields if key in training}
         settings = checked(RunSettings, "training", run)
@@ -166,7 +177,10 @@ class _Resolver:
 
     def _alone(self, training: Mapping[str, Any]) -> TrainedAlone | FittedAlone:
         density = self._whole("density", "")
+        why = f"the density {density.name!r} stands alone, without a degradation"
+        refuse_unused(self.given, OF_A_DIFFUSION, why)
         if _is_fitted("density", density, self.objects):
+            refuse_untrained(self.given, density.name)
             return FittedAlone(density)
         usual = defaults()["density"]["bounded" if self.spec.bounded else "vector"]
         learned = Learned(
@@ -197,14 +211,18 @@ class _Resolver:
                     f"prior {chosen.name!r}: the degradation {degradation.name!r} leaves nothing at t = 1 "
                     f"that a prior could model"
                 )
+            why = f"the degradation {degradation.name!r} has no prior"
+            refuse_unused(self.given, OF_A_TRAINED_PRIOR, why)
             return None
         density = self._whole("prior", built.advice().prior)
         if _is_fitted("prior", density, self.objects):
+            why = f"the prior {density.name!r} is fitted at once, and not trained"
+            refuse_unused(self.given, OF_A_TRAINED_PRIOR, why)
             return FittedPrior(density)
         usual = defaults()["prior"]
         settings = merge_training(usual["training"], self.given.get("prior_training", {}))
         optimiser = self._whole("prior_optimiser", usual["optimiser"])
-        return TrainedPrior(density, optimiser, settings_of(settings))
+        return TrainedPrior(density, optimiser, settings_of(settings, "prior_training"))
 
     def _listed(self, key: str, usual: Any) -> tuple[Chosen, ...]:
         """Choose metrics or figures; objects are kept by their name."""

@@ -242,7 +242,7 @@ def _read(tables: Mapping[str, Any]) -> Resolved:
     if "degradation" in found:
         prior: FittedPrior | TrainedPrior | None = None
         if "prior_training" in tables:
-            settings = settings_of(tables["prior_training"])
+            settings = settings_of(tables["prior_training"], "prior_training")
             prior = TrainedPrior(found["prior"], found["prior_optimiser"], settings)
         elif "prior" in found:
             prior = FittedPrior(found["prior"])

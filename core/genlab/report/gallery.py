@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from genlab.components.registry import build, registry
-from genlab.errors import GenlabError, RequestError
+from genlab.errors import RequestError, raised, unknown
 from genlab.report.figure import Figure, Results
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def usual_figures(*, warn: Warn = warnings.warn) -> dict[str, Figure]:
         try:
             figures[name] = components.get(name)()
         except Exception as error:
-            warn(f"the figure {name!r} is left out: {_worded(error)}")
+            warn(f"the figure {name!r} is left out: {raised(error)}")
     return figures
 
 
@@ -86,16 +86,24 @@ def draw(run: Results, figure: str | Figure | type[Figure], **options: Any) -> D
         if options:
             raise RequestError(f"{figure!r} has its options already: {', '.join(options)}")
         chosen = figure
+    elif isinstance(figure, str):
+        if figure not in registry("figure").names():
+            raise unknown("figure of this run", figure, _fit(run))
+        chosen = build("figure", figure, **options)
     else:
-        built = build("figure", figure, **options) if isinstance(figure, str) else figure(**options)
-        chosen = built
+        chosen = figure(**options)
     reason = _reason(chosen, run)
     if reason is None:
         return chosen.draw(run)
-    fit = [name for name, why in fitting(run, usual_figures()).items() if why is None]
+    fit = _fit(run)
     raise RequestError(
         f"the figure {_name(chosen)!r} does not fit: {reason}. These do: {', '.join(fit) or 'none'}"
     )
+
+
+def _fit(run: Results) -> list[str]:
+    """Return the names of the figures that fit a run."""
+    return [name for name, why in fitting(run, usual_figures()).items() if why is None]
 
 
 def drawn(
@@ -165,7 +173,7 @@ def _reason(figure: Figure, run: Results) -> str | None:
     try:
         return figure.fits(run)
     except Exception as error:
-        return _worded(error)
+        return raised(error)
 
 
 def _name(figure: Figure) -> str:
@@ -173,8 +181,4 @@ def _name(figure: Figure) -> str:
 
 
 def _not_drawn(name: str, error: Exception) -> str:
-    return f"the figure {name!r} was not drawn: {_worded(error)}"
-
-
-def _worded(error: Exception) -> str:
-    return str(error) if isinstance(error, GenlabError) else f"{type(error).__name__}: {error}"
+    return f"the figure {name!r} was not drawn: {raised(error)}"

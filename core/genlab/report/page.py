@@ -8,6 +8,7 @@ from typing import Any
 
 from genlab.diffusion.model import DiffusionModel
 from genlab.diffusion.trajectory import Step
+from genlab.errors import raised
 from genlab.files import write_text
 from genlab.report.figure import Results
 from genlab.report.figures.images import png_bytes, save_gif
@@ -55,7 +56,7 @@ def write_page(
             for step, x_t in zip(steps, states, strict=True)
         ]
     except Exception as error:
-        warn(f"the page has no trajectory: {type(error).__name__}: {error}")
+        warn(f"the page has no trajectory: {raised(error)}")
     known = {key: metrics[key] for key in ("parameters", "device") if key in metrics}
     write_text(
         path,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["between", "count", "duration", "exact", "number", "setting"]
+__all__ = ["as_it_is", "between", "count", "duration", "exact", "number", "setting"]
 
 
 def number(value: Any) -> str:
@@ -26,6 +26,16 @@ def number(value: Any) -> str:
 def between(interval: Sequence[float] | None) -> str:
     """Write an interval, such as ``0.61 to 0.66``; nothing where there is none."""
     return " to ".join(number(float(end)) for end in interval) if interval else ""
+
+
+def as_it_is(name: str) -> str:
+    """Return a name so that matplotlib shows it as it is: no formula, and no label that legends leave out.
+
+    Args:
+        name: The name of a class, a run, or whatever else people name.
+    """
+    shown = name.replace("$", r"\$")
+    return f"\N{WORD JOINER}{shown}" if shown.startswith("_") else shown
 
 
 def exact(value: Any) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from genlab.config import Objects, Resolved, made
+from genlab.errors import raised
 from genlab.report.figure import Figure
 from genlab.report.gallery import in_order
 from genlab.report.page import write_page
@@ -30,7 +31,7 @@ def figures_of(
         try:
             figures[chosen.name] = given.get(chosen.name) or made("figure", chosen, {})
         except Exception as error:  # a foreign figure must not cost the run its others
-            warn(f"the figure {chosen.name!r} is left out: {type(error).__name__}: {error}")
+            warn(f"the figure {chosen.name!r} is left out: {raised(error)}")
     return figures
 
 

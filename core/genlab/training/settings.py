@@ -81,7 +81,11 @@ class TrainingSettings(BaseModel):
     shift: NonNegativeInt = Field(0, description="images are moved by up to this many pixels")
     flip: bool = Field(False, description="images are mirrored at random")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="arithmetic of training")
-    log_every: PositiveInt = Field(20, description="steps between two lines of the log")
+    log_every: NonNegativeInt = Field(
+        0,
+        description="steps between two lines of the log; 0: 20, or fewer where a short training would have "
+        "too few for a curve",
+    )
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -110,11 +114,12 @@ class TrainingSettings(BaseModel):
         return {self.budget.unit: budget, **rest}
 
 
-def settings_of(given: Mapping[str, Any]) -> TrainingSettings:
+def settings_of(given: Mapping[str, Any], where: str = "training") -> TrainingSettings:
     """Check settings of a training.
 
     Args:
         given: Fields of :class:`TrainingSettings` by name, the budget by its unit.
+        where: How errors call the table.
 
     Raises:
         RequestError: An unknown name, or a value that does not fit.
@@ -122,10 +127,10 @@ def settings_of(given: Mapping[str, Any]) -> TrainingSettings:
     known = [*UNITS, *(name for name in TrainingSettings.model_fields if name != "budget")]
     for key in given:
         if key not in known:
-            raise unknown_setting("training", key, known, "a training")
+            raise unknown_setting(where, key, known, where)
     if all(given.get(unit) is None for unit in UNITS):
-        raise RequestError("training: a budget is needed, such as steps=1000")
+        raise RequestError(f"{where}: a budget is needed, such as steps=1000")
     try:
         return TrainingSettings.model_validate(given)
     except pydantic.ValidationError as error:
-        raise RequestError(worded(error, "training")) from None
+        raise RequestError(worded(error, where)) from None

@@ -29,6 +29,7 @@ from genlab.training.settings import TrainingSettings, settings_of
 
 __all__ = ["Fitted", "StepLog", "StepRecord", "Training", "fit"]
 
+_EVERY, _LINES = 20, 50  # steps between two lines of a log, and how many lines make a curve
 _PATIENCE = 50  # steps in a row without a finite gradient before a training is given up
 _FIRST = 2000  # examples that weights may be initialised with
 
@@ -339,6 +340,8 @@ def fit(
 class StepLog:
     """Turns steps into the lines of a log: one for every ``log_every``-th step, and one for the last.
 
+    Where ``log_every`` is 0, there is a line every 20 steps, and 50 of them in a training of fewer than 1000.
+
     Args:
         training: The training.
     """
@@ -346,13 +349,18 @@ class StepLog:
     def __init__(self, training: Training) -> None:
         self.training = training
         self.lines: list[dict[str, float]] = []
-        self._step, self._elapsed = training.step, training.elapsed
+        self._step, self._elapsed, self._progress = (
+            training.step,
+            training.elapsed,
+            training.progress,
+        )
 
     def __call__(self, record: StepRecord) -> dict[str, float] | None:
         """Return the line of a step, or None where it has none."""
         settings = self.training.settings
-        if record.step % settings.log_every and record.progress < 1:
+        if not self._is_due(record):
             return None
+        self._progress = record.progress
         seconds = max(record.elapsed - self._elapsed, 1e-9)
         speed = (record.step - self._step) * settings.batch / seconds
         self._step, self._elapsed = record.step, record.elapsed
@@ -361,6 +369,18 @@ class StepLog:
                 "elapsed_s": record.elapsed, "skipped": record.skipped}  # fmt: skip
         self.lines.append(line)
         return line
+
+    def _is_due(self, record: StepRecord) -> bool:
+        """Say whether a step has a line: of a budget in steps, no matter where it was resumed."""
+        every, budget = self.training.settings.log_every, self.training.budget
+        if record.progress >= 1:
+            return True
+        if every:
+            return record.step % every == 0
+        if budget.unit == "minutes":
+            due = record.progress - self._progress >= 1 / _LINES
+            return due or record.step % _EVERY == 0
+        return record.step % min(max(int(budget.total) // _LINES, 1), _EVERY) == 0
 
 
 def _network(module: nn.Module, device: torch.device, bf16: bool) -> Network:

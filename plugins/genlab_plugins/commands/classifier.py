@@ -26,9 +26,10 @@ def classifier(
         ),
     ] = None,
 ) -> None:
-    """Train the reference classifier of a data set, in whose features samples are measured.
+    """Train the reference classifier of a data set.
 
-    Metrics find the classifiers of digits and MNIST in genlab itself, any other in the cache.
+    Samples are measured in its features. Metrics find the classifiers of digits and MNIST in genlab
+    itself, any other in the cache.
     """
     from rich.progress import Progress
 

@@ -43,6 +43,7 @@ from genlab.report.figures.style import (
     style,
     text_width,
 )
+from genlab.report.text import as_it_is
 
 __all__ = ["Curves", "Degraded", "bars", "curves", "degradations", "side_by_side"]
 
@@ -90,8 +91,8 @@ def side_by_side(samples: Named, spec: DataSpec, *, columns: int = 6) -> Drawing
     figure, axes = mosaic_figure(mosaics, top=LINE, note=note_on(spec))
     for ax, mosaic, (name, _) in zip(axes, mosaics, images, strict=True):
         room = (mosaic.shape[1] + LINE) / DPI
-        size = min(SMALL, SMALL * 0.95 * room / max(text_width(name), 1e-6))
-        ax.set_title(name, pad=3, fontsize=size)
+        size = min(SMALL, SMALL * 0.95 * room / max(text_width(as_it_is(name)), 1e-6))
+        ax.set_title(as_it_is(name), pad=3, fontsize=size)
     return figure
 
 
@@ -99,7 +100,7 @@ def _lines(samples: Named, columns: int) -> Drawing:
     columns = min(math.ceil(columns / 2), min(len(x) for _, x in samples))
     whole = [x[: len(x) // columns * columns] for _, x in samples]
     grids = [x.reshape(-1, columns, *x.shape[1:]) for x in whole]
-    return line_grid(grids, line_limits(*whole), titles=[name for name, _ in samples])
+    return line_grid(grids, line_limits(*whole), titles=[as_it_is(name) for name, _ in samples])
 
 
 def _clouds(samples: Named) -> Drawing:
@@ -109,7 +110,7 @@ def _clouds(samples: Named) -> Drawing:
     axes = figure.subplots(1, len(clouds), sharey=True, squeeze=False)[0]
     for ax, cloud, (name, _) in zip(axes, clouds, samples, strict=True):
         scatter(ax, cloud, limits, colour=BLUE, area=1.5)
-        ax.set_title(name, fontsize=SMALL)
+        ax.set_title(as_it_is(name), fontsize=SMALL)
     return figure
 
 
@@ -133,12 +134,12 @@ def degradations(rows: Sequence[Degraded], times: Sequence[float]) -> Drawing:
         tile_pixels(opaque(to_uint8(torch.cat(images).cpu())), wide, PAD, scale)
         for images, wide in parts
     ]
-    left = round(max(text_width(row.name) for row in rows) * DPI) + 3 * PAD
+    left = round(max(text_width(as_it_is(row.name)) for row in rows) * DPI) + 3 * PAD
     figure, axes = mosaic_figure(mosaics, left=left, top=LINE, gap=_BETWEEN)
     high = (mosaics[0].shape[0] + PAD) / len(rows)
     wide = (mosaics[0].shape[1] + PAD) / len(times)
     axes[0].set_yticks(
-        [(i + 0.5) * high - PAD / 2 for i in range(len(rows))], [r.name for r in rows]
+        [(i + 0.5) * high - PAD / 2 for i in range(len(rows))], [as_it_is(r.name) for r in rows]
     )
     labels = time_labels(times, wide / DPI)
     axes[0].set_xticks([(i + 0.5) * wide - PAD / 2 for i in range(len(times))], labels)
@@ -185,7 +186,9 @@ def bars(names: Sequence[str], numbers: Sequence[Number]) -> Drawing:
     axes = figure.subplots(down, across, squeeze=False, sharey=True)
     for ax, number in zip(axes.flat, shown, strict=False):
         _bars(ax, number)
-    axes[0, 0].set_yticks(range(len(names)), list(names))  # two runs may have one name
+    axes[0, 0].set_yticks(
+        range(len(names)), list(map(as_it_is, names))
+    )  # two runs may have one name
     axes[0, 0].set_ylim(len(names) - 0.5, -0.5)
     for ax in axes.flat[len(shown) :]:
         ax.set_axis_off()
@@ -206,8 +209,9 @@ def _bars(ax: Axes, number: Number) -> None:
         if (baseline := record.get("baseline")) is not None:
             ax.vlines(baseline, place - 0.4, place + 0.4, color=GREY, lw=1.2)
     ax.xaxis.set_major_locator(MaxNLocator(4))
-    size = min(SMALL, SMALL * 2.0 / max(text_width(number.label), 1e-6))
-    ax.set_title(number.label, fontsize=size)
+    label = as_it_is(number.label)
+    size = min(SMALL, SMALL * 2.0 / max(text_width(label), 1e-6))
+    ax.set_title(label, fontsize=size)
     lean(ax)
 
 
@@ -231,7 +235,8 @@ def curves(runs: Sequence[Curves]) -> Drawing | None:
     down = -(-panels // across)
     wide = 4.2 if across == 1 else 2.2 * across + 0.2
     known = list(dict.fromkeys(run.name for run in runs if run.history or run.evaluations))
-    columns = max(int(wide / (max(map(text_width, known)) + 0.5)), 1)
+    shown = [as_it_is(name) for name in known]
+    columns = max(int(wide / (max(map(text_width, shown)) + 0.5)), 1)
     above = 0.17 * -(-len(known) // columns) + 0.2
     figure = Drawing(figsize=(wide, (2.6 if across == 1 else 1.8) * down + above))
     axes = figure.subplots(down, across, squeeze=False).flatten().tolist()
@@ -245,7 +250,7 @@ def curves(runs: Sequence[Curves]) -> Drawing | None:
     for ax in axes[panels:]:
         ax.set_axis_off()
     lines = [Line2D([], [], **looks[name]) for name in known]
-    figure.legend(lines, known, loc="outside upper center", ncols=columns, fontsize=SMALL)
+    figure.legend(lines, shown, loc="outside upper center", ncols=columns, fontsize=SMALL)
     dashed = "; dashed: real against real" if names else ""
     figure.supxlabel(f"step of training{dashed}", fontsize=SMALL)
     return figure
@@ -287,7 +292,8 @@ def _number_panel(
         ]
     if baselines:
         ax.axhline(baselines[0], color=GREY, ls="--", lw=0.8)
-    ax.set_title(name, fontsize=min(SMALL, SMALL * 2.0 / max(text_width(name), 1e-6)))
+    title = as_it_is(name)
+    ax.set_title(title, fontsize=min(SMALL, SMALL * 2.0 / max(text_width(title), 1e-6)))
     _dress(ax)
 
 

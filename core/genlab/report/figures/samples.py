@@ -34,6 +34,7 @@ from genlab.report.figures.panels import (
 )
 from genlab.report.figures.progressive import Labels
 from genlab.report.figures.style import BLUE, DPI, GREY, PALETTE, SMALL, lean, style, text_width
+from genlab.report.text import as_it_is
 
 __all__ = ["Samples", "class_name", "samples"]
 
@@ -120,10 +121,10 @@ def samples(
 
 
 def class_name(spec: DataSpec, label: int) -> str:
-    """Return the name of a class, its number where it has none, nothing where it is unknown."""
+    """Return the name of a class for a figure, its number where it has none, nothing where it is unknown."""
     if label < 0:
         return ""
-    return spec.names[label] if label < len(spec.names) else str(label)
+    return as_it_is(spec.names[label]) if label < len(spec.names) else str(label)
 
 
 def class_handles(spec: DataSpec, labels: Iterable[int]) -> list[Line2D]:
