@@ -30,6 +30,7 @@ def evaluate(
     ema: bool = True,
     intervals: bool = True,
     advance: Callable[[int], None] | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Measure samples against real data.
 
@@ -45,6 +46,7 @@ def evaluate(
         ema: Whether the samples come from averaged weights, to be stored.
         intervals: Whether the metrics that know 95 % intervals of their numbers are asked for them.
         advance: Is called with the number of metrics that are done.
+        warn: Is told of a metric that has too few examples, and is left out. None: it is an error.
 
     Returns:
         One record per number: name, value, interval (of the metrics that know it), n, features, reference,
@@ -68,7 +70,12 @@ def evaluate(
     x = checked_data(x, data.spec)
     records: list[dict[str, Any]] = []
     for done, (name, metric) in enumerate(built.items(), 1):
-        records += _measured(name, metric, x, data, seed=seed, ema=ema, intervals=intervals)
+        try:
+            records += _measured(name, metric, x, data, seed=seed, ema=ema, intervals=intervals)
+        except RequestError as error:
+            if warn is None:
+                raise
+            warn(f"the metric {name!r} is left out: {error}")
         if advance:
             advance(done)
     return records

@@ -267,7 +267,9 @@ def _measure(work: Work) -> None:
     x, _ = work.run.samples(work.config.sampling.count)
     records = likelihood_records(model, work.data, seed=seed)
     with work.part("measuring", max(len(metrics), 1)) as advance:
-        records += evaluate(x, work.data, metrics, seed=seed, ema=model.averaged, advance=advance)
+        records += evaluate(
+            x, work.data, metrics, seed=seed, ema=model.averaged, advance=advance, warn=work.warn
+        )
     found = {
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "device": device_name(work.device),

@@ -97,7 +97,13 @@ class Watch:
         kept = npz_bytes(x[:most], None if y is None else y[:most])
         write_bytes(self.folder.evaluated_samples_file(step), kept)
         records = evaluate(
-            x, data, self.metrics, seed=self.seed, intervals=False, advance=lambda _: look()
+            x,
+            data,
+            self.metrics,
+            seed=self.seed,
+            intervals=False,
+            advance=lambda _: look(),
+            warn=lambda _: None,  # the measuring after the training says so
         )
         values = {record["name"]: record["value"] for record in records}
         self._keep_best(values)  # first: what is written down is not evaluated again

@@ -9,7 +9,15 @@ from typing import final
 import torch
 from torch import Tensor
 
-from genlab import DataSpec, Examples, Metric, MetricTags, bootstrap_interval, sub_seed
+from genlab import (
+    DataSpec,
+    Examples,
+    Metric,
+    MetricTags,
+    RequestError,
+    bootstrap_interval,
+    sub_seed,
+)
 from genlab_plugins.metrics.discrepancy import resampled_mmd2, unbiased_mmd2
 
 __all__ = ["MMD", "gaussians"]
@@ -39,6 +47,8 @@ class MMD(Metric):
     ) -> Callable[[Tensor, Tensor], Tensor]:
         """Return the kernel, its width set to the median distance."""
         generator = torch.Generator().manual_seed(sub_seed(seed, "pairs"))
+        if len(train) < 2:
+            raise RequestError("the metric 'mmd' needs at least two training examples")
         chosen = torch.randperm(len(train), generator=generator)[:_PAIRS]
         x = train.take(chosen.to(train.device))[0].cpu().double()
         return partial(gaussians, h=float(torch.pdist(x).median()))
