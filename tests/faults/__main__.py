@@ -1,6 +1,6 @@
 """End runs at any moment and finish them, damage run folders and use them, and count what goes wrong.
 
-    python tests/faults --kills 200 --interrupts 100 --terminates 100 --damage 3000 [--minutes 25]
+    python tests/faults --kills 200 --interrupts 100 --terminates 100 --starts 20 --damage 3000
 
 Everything is forked from one process, which has imported genlab once. Each chain must end with what the run
 that nobody touched has: weights, moments, random state, prior, samples, numbers, history, figures, page. No
@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 import traceback
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,7 +28,8 @@ import torch
 from chains import ENDINGS, Bench
 from damage import Workshop
 
-from runs import REQUESTS
+from genlab.cli.app import exit_status
+from runs import REQUESTS, write_request
 
 Trial = tuple[str, Callable[[], dict[str, Any]]]
 
@@ -38,10 +38,10 @@ def main() -> int:
     """Do what the command line asks for, and return the exit status."""
     options = _options()
     torch.set_num_threads(1)
-    end = time.monotonic() + 60 * options.minutes
     with tempfile.TemporaryDirectory() as made:
         folder = Path(options.keep or made)
         _import_everything(folder)
+        end = time.monotonic() + 60 * options.minutes
         files, workers = [], []
         for job in range(options.jobs):
             files.append(folder / f"job-{job}.jsonl")
@@ -64,32 +64,31 @@ def _options() -> argparse.Namespace:
         parser.add_argument(
             f"--{what}", dest=ending, type=int, default=0, help=f"chains of {ending}"
         )
+    parser.add_argument("--starts", type=int, default=0, help="eight starts at once")
+    parser.add_argument("--resumes", type=int, default=0, help="two resumes of one run at once")
     parser.add_argument("--damage", type=int, default=0, help="damaged folders")
     parser.add_argument(
         "--runs", nargs="+", choices=REQUESTS, default=list(REQUESTS), help="which runs"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
-    parser.add_argument("--minutes", type=float, default=1e6, help="no trial begins after these")
+    parser.add_argument(
+        "--minutes", type=float, default=1e6, help="a second trial of a kind begins before"
+    )
     parser.add_argument("--keep", help="a folder in which chains that went wrong stay")
     return parser.parse_args()
 
 
 def _import_everything(folder: Path) -> None:
-    """Import what runs need, by carrying one out that trains nothing, so that forks need not."""
-    import genlab
+    """Import what runs need, by carrying short ones out, so that forks need not.
 
+    On a CPU, gradients are computed in the calling thread, so that a process can be forked afterwards.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for request in REQUESTS.values():
-            genlab.load(**{"dataset": request["dataset"]} if isinstance(request["dataset"], str)
-                        else {"dataset": request["dataset"]["name"]})  # fmt: skip
-        genlab.run(
-            density="gmm", dataset="8-gaussians", metrics=["sliced-wasserstein"], figures=["samples"],
-            set={"sampling.count": 20}, out=folder / "imports",
-        )  # fmt: skip
-    genlab.load("digits")
+    for name in ("best checkpoint", "blur with a mixture"):
+        out = folder / "imports" / name
+        exit_status(["run", str(write_request(name, folder)), "--steps", "3", "--out", str(out)])
+        exit_status(["evaluate", str(out), "-n", "20", "--metric", "sliced-wasserstein"])
 
 
 def _trials(options: argparse.Namespace, bench: Bench) -> Iterator[Trial]:
@@ -100,6 +99,11 @@ def _trials(options: argparse.Namespace, bench: Bench) -> Iterator[Trial]:
             seed += 1
             name = names[number % len(names)]
             yield ending, lambda n=name, e=ending, s=seed: bench.chain(n, e, s)  # type: ignore[misc]
+    for kind, trial in (("starts", bench.starts), ("resumes", bench.resumes)):
+        for number in range(getattr(options, kind)):
+            seed += 1
+            name = names[number % len(names)]
+            yield kind, lambda n=name, t=trial, s=seed: t(n, s)  # type: ignore[misc]
     workshop = Workshop(bench, names if len(names) > 1 else list(REQUESTS)[:2])
     for _ in range(options.damage):
         seed += 1
@@ -110,10 +114,12 @@ def _work(options: argparse.Namespace, folder: Path, job: int, file: Path, end: 
     """Do the trials of one job, and end the process."""
     status = 1
     try:
+        tried: set[str] = set()
         found = list(_trials(options, Bench(folder)))
         with file.open("a") as lines:
             for number, (kind, trial) in enumerate(_mixed(found)):
-                if number % options.jobs == job and time.monotonic() < end:
+                if number % options.jobs == job and (time.monotonic() < end or kind not in tried):
+                    tried.add(kind)
                     lines.write(json.dumps({"kind": kind, **trial()}) + "\n")
                     lines.flush()
         status = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import signal
@@ -12,8 +13,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from forking import Ended, forked
+from forking import Ended, forked, together
 
+from genlab.cli.app import exit_status
 from runs import STEPS, differences, gone_on, started, write_request
 
 ENDINGS = ("kill", "interrupt", "terminate", "twice", "anywhere")
@@ -69,6 +71,51 @@ class Bench:
         if not told:
             shutil.rmtree(out)
         return result
+
+    def starts(self, name: str, seed: int, count: int = 8) -> dict[str, Any]:
+        """Start a run many times at once, without a folder of its own, and say what came of it."""
+        whole, at = self.whole(name), self.folder / f"starts-{seed}"
+        at.mkdir(parents=True)
+        request = self.requests[name].resolve()
+
+        def start() -> int:
+            os.chdir(at)
+            return exit_status(["run", str(request)])
+
+        ended = together([start] * count, at)
+        wrong = [f"status {e.status}: {e.said[-600:]}" for e in ended if e.status]
+        made = sorted((at / "runs").iterdir())
+        if len(made) != count:
+            wrong.append(f"{count} starts made {[each.name for each in made]}")
+        wrong += [f"{each.name}: {told}" for each in made for told in differences(whole, each)]
+        shutil.rmtree(at)
+        return {"name": name, "seed": seed, "landed": 0, "wrong": wrong}
+
+    def resumes(self, name: str, seed: int) -> dict[str, Any]:
+        """Go on with a stopped run twice at once, and say what came of it."""
+        whole, at = self.whole(name), self.folder / f"resumes-{seed}"
+        at.mkdir(parents=True)
+        out = at / "run"
+        forked(
+            lambda: _Tracer(STEPS // 2, 50).around(lambda: self._next(name, out)),
+            self.folder / "log",
+        )
+        ended = together([lambda: gone_on(out)] * 2, at)
+        statuses = sorted(each.status for each in ended)
+        wrong = (
+            [] if statuses == [0, 2] else [f"statuses {statuses}: {[e.said[-300:] for e in ended]}"]
+        )
+        refused = [each.said for each in ended if each.status == 2]
+        told = (
+            "is taken: process",
+            "has used up its budget",
+        )  # the other is at work, or was quicker
+        wrong += [
+            f"refused with: {s[-300:]}" for s in refused if not any(word in s for word in told)
+        ]
+        wrong += differences(whole, out)
+        shutil.rmtree(at)
+        return {"name": name, "seed": seed, "landed": 0, "wrong": wrong}
 
     def _next(self, name: str, out: Path) -> int:
         """Give the command that whoever looks at the folder would give."""

@@ -162,4 +162,4 @@ def damage(folder: Path, rng: random.Random) -> str:
 
 def _noticed(said: str) -> bool:
     """Say whether a command told of the damage."""
-    return any(word in said for word in ("damaged", "left out", "lost", "note:", "Warning"))
+    return any(word in said for word in ("damaged", "left out", "is lost", "Warning"))

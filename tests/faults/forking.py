@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +58,32 @@ def forked(
     code = os.waitstatus_to_exitcode(status)
     said = log.read_text("utf-8", errors="replace") if log.exists() else ""
     return Ended(code, said, time.perf_counter() - begun, hung)
+
+
+def together(
+    works: Sequence[Callable[[], int]], folder: Path, *, limit: float = 600.0
+) -> list[Ended]:
+    """Do works in a process each, all at once.
+
+    Args:
+        works: The works; each returns an exit status.
+        folder: What the processes say goes into files there.
+        limit: Seconds after which they are taken to hang, and killed.
+    """
+    logs = [folder / f"log-{number}" for number in range(len(works))]
+    processes = []
+    for work, log in zip(works, logs, strict=True):
+        processes.append(os.fork())
+        if not processes[-1]:
+            _carry_out(work, log, limit)
+    found = []
+    for process, log in zip(processes, logs, strict=True):
+        status = _waited(process, limit)
+        if status is None:
+            os.kill(process, signal.SIGKILL)
+        code = -9 if status is None else os.waitstatus_to_exitcode(status)
+        found.append(Ended(code, log.read_text("utf-8", errors="replace"), 0.0, status is None))
+    return found
 
 
 def _waited(process: int, seconds: float) -> int | None:
