@@ -70,7 +70,7 @@ def of_dataset(name: str, component: type[Any]) -> list[Any]:
     """Return the same of a data set: those that live in files are skipped where the files are not."""
     root = Path(os.environ["GENLAB_DATA"]) if os.environ.get("GENLAB_DATA") else None
     if any(p.required for p in parameters(component)):
-        return []  # image-folder, which has a test of its own below
+        return []  # image-folder, array and table, which have tests of their own below
     if name in FOLDERS and not (root and (root / FOLDERS[name]).is_dir()):
         skip = pytest.mark.skip(reason="its files are in no folder named by GENLAB_DATA")
         return [pytest.param(None, id=f"dataset-{name}", marks=[pytest.mark.data, skip])]
@@ -104,3 +104,19 @@ def test_folder_of_images(tmp_path: Path, channels: int, memory: float) -> None:
             Image.fromarray(pixels.squeeze()).save(tmp_path / kind / f"{i}.png")
     folder = registry("dataset").get("image-folder")
     check_dataset(folder(path=str(tmp_path), memory=memory))
+
+
+@pytest.mark.parametrize("fractions", [False, True])
+def test_array_of_images(tmp_path: Path, fractions: bool) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.random((40, 6, 9)) if fractions else rng.integers(0, 17, (40, 3, 6, 9))
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(40) % 2)
+    images = registry("dataset").get("array")
+    check_dataset(images(path=str(tmp_path / "a.npz"), range=None if fractions else (0, 16)))
+
+
+def test_table_of_numbers(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(5, 2, (300, 2))
+    lines = ("a,b,kind", *(f"{a},{b},{'xy'[k % 2]}" for k, (a, b) in enumerate(rows)))
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    check_dataset(registry("dataset").get("table")(path=str(tmp_path / "a.csv"), label="kind"))

@@ -10,7 +10,7 @@ from typing import Literal
 from genlab import RequestError
 from genlab_plugins.datasets.image_listing import Listing
 
-__all__ = ["Splits", "listed_splits"]
+__all__ = ["Splits", "listed_splits", "split_of"]
 
 Part = Literal["train", "test", "val"]
 
@@ -105,6 +105,11 @@ def _refuse_inner(path: Path, whole: Listing) -> None:
                 f"{path / folder} holds {' and '.join(sorted(names))}: put splits outside of classes, as in "
                 f"train/{folder}, or dataset.splits=false takes all of it for one class"
             )
+
+
+def split_of(name: str) -> Part | None:
+    """Return the split that a name stands for, in small or large letters; None where it is none."""
+    return _NAMES.get(name.lower())
 
 
 def _archives(path: Path) -> dict[str, Listing]:
