@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -173,6 +174,18 @@ def _archived(source: Path) -> tuple[list[str], Store]:
         archive = zipfile.ZipFile(source)
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise RequestError(f"{source} is no readable ZIP file: {error}") from None
+    try:
+        entries = _entries(source, archive)
+    except RequestError:
+        archive.close()
+        raise
+    store = Store(lambda name: archive.open(entries[name]), lambda name: entries[name].file_size)
+    weakref.finalize(store, archive.close)
+    return list(entries), store
+
+
+def _entries(source: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the files of a ZIP file by their paths, with slashes between folders."""
     entries: dict[str, zipfile.ZipInfo] = {}
     for entry in archive.infolist():
         name = entry.filename.replace("\\", "/")  # Windows writes what the format forbids
@@ -184,9 +197,7 @@ def _archived(source: Path) -> tuple[list[str], Store]:
         if path.as_posix() in entries:
             raise RequestError(f"{source} has two files {path.as_posix()}: which is meant?")
         entries[path.as_posix()] = entry
-    return list(entries), Store(
-        lambda name: archive.open(entries[name]), lambda name: entries[name].file_size
-    )
+    return entries
 
 
 def _is_hidden(name: str) -> bool:
