@@ -73,7 +73,7 @@ _SIDEWAYS = (5, 6, 7, 8)
 _DAMAGED = (
     OSError, RuntimeError, ValueError, SyntaxError, EOFError, TypeError, KeyError, IndexError,
     OverflowError, struct.error, zlib.error, lzma.LZMAError, zipfile.BadZipFile,
-    Image.DecompressionBombError, Image.DecompressionBombWarning,
+    Image.DecompressionBombError, Image.DecompressionBombWarning, UserWarning,
 )  # fmt: skip
 """What Python and Pillow raise for files that are damaged, encrypted or not readable."""
 
