@@ -61,6 +61,7 @@ def test_the_made_up_device_has_no_float64(away: torch.device) -> None:
     x = torch.randn(3, generator=torch.Generator(away).manual_seed(0), device=away)
     assert x.device == away
     assert torch.equal(x.cpu(), torch.randn(3, generator=torch.Generator().manual_seed(0)))
+    assert (x * x.new_tensor([1.0, 2.0, 3.0]) + torch.tensor([1.0], device=away)).device == away
     assert (x + 1).sum().cpu().item() == pytest.approx(float((x.cpu() + 1).sum()))
     for wrong in (
         lambda: x.double(), lambda: torch.zeros(2, dtype=torch.float64, device=away),

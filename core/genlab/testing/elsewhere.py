@@ -40,6 +40,7 @@ def elsewhere() -> Iterator[torch.device]:
         mock.patch.object(torch, "Generator", _Generator),
         mock.patch.object(torch, "autocast", _autocast),
         mock.patch.object(torch, "tensor", _tensor),
+        mock.patch.object(Tensor, "new_tensor", _new_tensor),
         _Mode(),
     ):
         yield _DEVICE
@@ -178,3 +179,15 @@ def _autocast(device_type: str, *args: Any, **kwargs: Any) -> Any:
 def _tensor(data: Any, *, device: torch.device | str | None = None, **kwargs: Any) -> Tensor:
     made = _real_tensor(data, **kwargs)
     return made if device is None else made.to(device)
+
+
+def _new_tensor(
+    like: Tensor,
+    data: Any,
+    *,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+    **kwargs: Any,
+) -> Tensor:
+    made = _real_tensor(data, dtype=like.dtype if dtype is None else dtype, **kwargs)
+    return made.to(like.device if device is None else device)
