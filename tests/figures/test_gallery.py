@@ -170,7 +170,9 @@ def test_too_few_images_are_a_reason(make_run: Any) -> None:
 
 def test_an_unknown_figure_or_option_is_told_with_what_there_is(make_run: Any) -> None:
     run = make_run("digits")
-    with pytest.raises(RequestError, match=r"unknown figure 'lost'.*'loss'.*There are: .*quality"):
+    with pytest.raises(
+        RequestError, match=r"unknown figure of this run 'lost'.*'loss'.*There are: .*quality"
+    ):
         gallery.draw(run, "lost")
     with pytest.raises(RequestError, match=r"figure\.row\. Did you mean 'rows'"):
         gallery.draw(run, "forward", row=3)
@@ -241,8 +243,10 @@ def test_a_figure_that_fails_is_told_and_loses_no_other(make_run: Any) -> None:
     run = make_run("digits")
     names = [name for name, _ in gallery.figure_files(run, figures, warn=wrong.append)]
     assert names == ["loss"]
-    assert wrong[0] == "the figure 'mute' was not drawn: ValueError: no answer"
-    assert wrong[1] == "the figure 'broken' was not drawn: ZeroDivisionError: by nothing"
+    assert wrong[0] == (
+        "the figure 'mute' was not drawn: ValueError: no answer (test_gallery.py, line 213)"
+    )
+    assert wrong[1].startswith("the figure 'broken' was not drawn: ZeroDivisionError: by nothing (")
     assert wrong[2].startswith("the figure 'garbled' was not drawn: ValueError")
     assert len(wrong) == 3
     assert [name for name, _ in gallery.drawn(run, figures, warn=wrong.append)] == [

@@ -372,7 +372,8 @@ def test_a_trajectory_that_fails_does_not_cost_the_page(make_run: Any, tmp_path:
         run, tmp_path / "report.html", title="stuck", tables={}, metrics={}, figures={},
         warn=wrong.append,
     )  # fmt: skip
-    assert wrong == ["the page has no trajectory: ArithmeticError: no times"]
+    (line,) = wrong
+    assert line.startswith("the page has no trajectory: ArithmeticError: no times (")
     assert "Loss" in Parsed((tmp_path / "report.html").read_text("utf-8")).text
 
 
