@@ -171,7 +171,7 @@ def test_too_few_images_are_a_reason(make_run: Any) -> None:
 def test_an_unknown_figure_or_option_is_told_with_what_there_is(make_run: Any) -> None:
     run = make_run("digits")
     with pytest.raises(
-        RequestError, match=r"unknown figure of this run 'lost'.*'loss'.*There are: .*quality"
+        RequestError, match=r"unknown figure .* 'lost'.*'loss'.*There are: .*quality"
     ):
         gallery.draw(run, "lost")
     with pytest.raises(RequestError, match=r"figure\.row\. Did you mean 'rows'"):
@@ -243,8 +243,8 @@ def test_a_figure_that_fails_is_told_and_loses_no_other(make_run: Any) -> None:
     run = make_run("digits")
     names = [name for name, _ in gallery.figure_files(run, figures, warn=wrong.append)]
     assert names == ["loss"]
-    assert wrong[0] == (
-        "the figure 'mute' was not drawn: ValueError: no answer (test_gallery.py, line 213)"
+    assert wrong[0].startswith(
+        "the figure 'mute' was not drawn: ValueError: no answer (test_gallery"
     )
     assert wrong[1].startswith("the figure 'broken' was not drawn: ZeroDivisionError: by nothing (")
     assert wrong[2].startswith("the figure 'garbled' was not drawn: ValueError")
