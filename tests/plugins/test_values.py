@@ -56,7 +56,12 @@ def cases() -> list[Any]:
     found = []
     for role in ROLES:
         for entry in registry(role).entries():
-            if entry.package != "genlab" or entry.name in ("image-folder", "array", "table"):
+            if entry.package != "genlab" or entry.name in (
+                "image-folder",
+                "packed",
+                "array",
+                "table",
+            ):
                 continue
             for params in ({}, UNUSUAL.get(entry.name)):
                 if params is not None:
