@@ -61,9 +61,12 @@ def brief(given: Any, most: int = _BRIEF) -> str:
     """
     try:
         plain = isinstance(given, PurePath | BaseException)
-        text = " ".join((str(given) if plain else repr(given)).split())
+        text = str(given) if plain else repr(given)
+        if isinstance(given, BaseException):
+            text = text.partition("\n")[0]  # PyTorch tells its own stack behind it
     except (ValueError, RecursionError):  # numbers of thousands of digits, tables in tables
         return f"<{type(given).__name__}>"
+    text = " ".join(text.split())
     text = "".join(c if c.isprintable() else "?" for c in text)
     return text if len(text) <= most else f"{text[: most - most // 3 - 1]}…{text[-(most // 3) :]}"
 

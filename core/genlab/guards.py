@@ -39,7 +39,7 @@ def most_bytes() -> int:
     Raises:
         RequestError: The environment variable is no number.
     """
-    given = os.environ.get(MOST, "1")
+    given = os.environ.get(MOST, "0.5")
     try:
         limit = float(given)
     except ValueError:

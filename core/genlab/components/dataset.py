@@ -27,7 +27,7 @@ from torch import Tensor
 from genlab.components.component import Component
 from genlab.components.html import MOST_POINTS, SIDE, picture, strip_png
 from genlab.components.pictures import PictureRule
-from genlab.errors import RequestError, printable, unknown
+from genlab.errors import RequestError, brief, printable, unknown
 
 __all__ = [
     "DIMENSIONS",
@@ -83,8 +83,9 @@ class DataSpec:
         """Refuse a shape that is none of this kind, and names that no file can hold."""
         if self.kind not in DIMENSIONS:
             raise unknown("kind of data", str(self.kind), DIMENSIONS)
-        if len(self.shape) != DIMENSIONS[self.kind]:
-            raise RequestError(f"{self.shape} is no shape of data of the kind {self.kind!r}")
+        whole = all(isinstance(side, int) and side >= 0 for side in self.shape)
+        if len(self.shape) != DIMENSIONS[self.kind] or not whole:
+            raise RequestError(f"{brief(self.shape)} is no shape of data of the kind {self.kind!r}")
         wrong = next((name for name in self.names if printable(name) != name), None)
         if wrong is not None:
             raise RequestError(

@@ -19,6 +19,7 @@ from genlab.components.metric import Metric
 from genlab.components.objective import Objective
 from genlab.components.registry import registry
 from genlab.components.sampler import Sampler
+from genlab.config.bounds import bounded, require_config_fits, require_spec_fits
 from genlab.config.chosen import Chosen, Objects, class_of, made
 from genlab.config.resolve import refuse_misfit
 from genlab.config.resolved import Diffusion, Learned, Resolved
@@ -78,6 +79,8 @@ def assemble(
     Raises:
         RequestError: Two components do not fit each other, or one does not fit the data.
     """
+    require_spec_fits(spec)
+    require_config_fits(config, spec)
     metrics = {m.name: _metric(m, objects) for m in config.metrics}
     with _seeded(config.seed):
         parts = _model(config, spec, objects, device)
@@ -102,6 +105,7 @@ def assemble_model(
     Raises:
         RequestError: Two components do not fit each other, or one does not fit the data.
     """
+    require_spec_fits(spec)
     with _seeded(config.seed):
         return _model(config, spec, objects, device)
 
@@ -129,13 +133,14 @@ def _model(config: Resolved, spec: DataSpec, objects: Objects, device: torch.dev
 def _diffusion(
     config: Resolved, method: Diffusion, spec: DataSpec, objects: Objects, device: torch.device
 ) -> Parts:
-    degradation: Degradation = made("degradation", method.degradation, objects)
-    sampler: Sampler = made("sampler", method.sampler, objects)
-    refuse_sampler(sampler, degradation)
-    sampler.grid(2, degradation)  # its times may need more of the degradation, and say so now
+    with bounded(f"the degradation {method.degradation.name!r}", of="numbers"):
+        degradation: Degradation = made("degradation", method.degradation, objects)
+        sampler: Sampler = made("sampler", method.sampler, objects)
+        refuse_sampler(sampler, degradation)
+        sampler.grid(2, degradation)  # its times may need more of the degradation, and say so now
     known = _known(config, spec)
     _refuse_class("backbone", method.backbone, objects, spec)
-    backbone: nn.Module = made("backbone", method.backbone, objects, known)
+    backbone: nn.Module = _bounded("backbone", method.backbone, objects, known)
     _refuse_other_data("backbone", backbone, known)
     restorer = Restorer(
         backbone, degradation, prediction=method.restorer.prediction,
@@ -224,9 +229,15 @@ def _density(slot: str, chosen: Chosen, spec: DataSpec, objects: Objects) -> Den
             f"training.conditional: the {slot} {chosen.name!r} knows no classes. These do: "
             f"{', '.join(fitting)}"
         )
-    density: Density = made(slot, chosen, objects, spec)
+    density: Density = _bounded(slot, chosen, objects, spec)
     _refuse_other_data(slot, density, spec)
     return density
+
+
+def _bounded(slot: str, chosen: Chosen, objects: Objects, spec: DataSpec) -> Any:
+    """Build a module, which is refused while it is built where it grows too large."""
+    with bounded(f"the {slot} {chosen.name!r}"):
+        return made(slot, chosen, objects, spec)
 
 
 def _refuse_other_data(slot: str, module: nn.Module, spec: DataSpec) -> None:

@@ -19,7 +19,7 @@ from genlab.components.data import as_dataset
 from genlab.components.parameters import check_parameters, parameters, plain
 from genlab.components.registry import build, registry, role_class
 from genlab.config.tables import SLOTS, holds_examples
-from genlab.errors import RequestError
+from genlab.errors import RequestError, brief
 
 __all__ = ["Chosen", "Objects", "choose", "class_of", "made", "version_of", "with_defaults"]
 
@@ -128,8 +128,8 @@ def made(slot: str, chosen: Chosen, objects: Objects, *context: Any) -> Any:
         return _built(role, class_of(slot, chosen) if found is None else found, chosen, context)
     except RequestError:
         raise
-    except (TypeError, ValueError) as error:
-        raise RequestError(f"the {role} {chosen.name!r} cannot be built: {error}") from error
+    except (TypeError, ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
+        raise RequestError(f"the {role} {chosen.name!r} cannot be built: {brief(error)}") from error
 
 
 def _built(role: str, found: Any, chosen: Chosen, context: tuple[Any, ...]) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 from genlab.components.component import Component
 from genlab.components.dataset import Dataset, DataSpec
@@ -17,6 +17,7 @@ from genlab.components.degradation import Advice, Degradation
 from genlab.components.density import FittedDensity
 from genlab.components.parameters import parameters
 from genlab.components.registry import registry
+from genlab.config.bounds import bounded, require_spec_fits
 from genlab.config.chosen import Chosen, Objects, choose, class_of, made, with_defaults
 from genlab.config.request import Request
 from genlab.config.resolved import (
@@ -49,6 +50,8 @@ from genlab.seeds import checked_seed
 from genlab.training.settings import settings_of
 
 __all__ = ["Resolution", "defaults", "refuse_misfit", "resolve", "with_path"]
+
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ class _Resolver:
         self.objects: dict[str, Any] = {}
         self.dataset = self._dataset()
         self.spec = self.dataset.spec
+        require_spec_fits(self.spec)
         self.by_kind: Mapping[str, Any] = defaults()[self.spec.kind]
 
     def resolution(self) -> Resolution:
@@ -155,7 +159,9 @@ class _Resolver:
 
     def _diffusion(self, training: Mapping[str, Any]) -> Diffusion:
         degradation = self._whole("degradation", defaults()["degradation"])
-        built: Degradation = made("degradation", degradation, self.objects)
+        built: Degradation = _bounded(
+            degradation, lambda: made("degradation", degradation, self.objects)
+        )
         refuse_misfit("degradation", degradation.name, built.tags.data, self.spec)
         advice = built.advice()
         restorer = {"prediction": advice.prediction, "jitter": advice.jitter}
@@ -204,7 +210,8 @@ class _Resolver:
 
     def _prior(self, degradation: Chosen, built: Degradation) -> FittedPrior | TrainedPrior | None:
         """Settle the prior: none where the degraded state carries nothing."""
-        if not summary_spec(built, self.spec).shape[0]:
+        left = _bounded(degradation, lambda: summary_spec(built, self.spec))
+        if not left.shape[0]:
             if "prior" in self.given:
                 chosen = self._chosen("prior", built.advice().prior)
                 raise RequestError(
@@ -242,6 +249,12 @@ class _Resolver:
         if found:
             self.objects[key] = found
         return tuple(names)
+
+
+def _bounded(degradation: Chosen, make: Callable[[], _Made]) -> _Made:
+    """Do what a degradation computes before any work, and refuse tensors that are too large."""
+    with bounded(f"the degradation {degradation.name!r}", of="numbers"):
+        return make()
 
 
 def with_path(chosen: Chosen, data: Any, objects: Objects | None = None) -> Chosen:

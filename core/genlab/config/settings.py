@@ -8,6 +8,9 @@ from genlab.components.degradation import Prediction
 
 __all__ = ["EvaluationSettings", "RestorerSettings", "RunSettings", "SamplingSettings"]
 
+MOST_STEPS = 100_000
+"""The most steps of a trajectory."""
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True)
@@ -38,7 +41,9 @@ class RunSettings(_Strict):
 class SamplingSettings(_Strict):
     """How samples are drawn at the end of a run."""
 
-    steps: NonNegativeInt = Field(0, description="steps of a trajectory; 0: the sampler's usual")
+    steps: NonNegativeInt = Field(
+        0, le=MOST_STEPS, description="steps of a trajectory; 0: the sampler's usual"
+    )
     count: PositiveInt = Field(1000, description="samples that the metrics see")
     batch: PositiveInt = Field(500, description="samples drawn at once")
     guidance: NonNegativeFloat = Field(
@@ -52,10 +57,14 @@ class EvaluationSettings(_Strict):
     """How a model is watched while it trains."""
 
     times: NonNegativeInt = Field(
-        0, description="evaluations of the averaged weights, evenly spread over the training"
+        0,
+        le=10_000,
+        description="evaluations of the averaged weights, evenly spread over the training",
     )
     count: PositiveInt = Field(500, description="samples that each of them draws")
-    steps: NonNegativeInt = Field(0, description="steps of a trajectory; 0: those of the run")
+    steps: NonNegativeInt = Field(
+        0, le=MOST_STEPS, description="steps of a trajectory; 0: those of the run"
+    )
     best: str = Field(
         "",
         description="number that chooses the checkpoint best.safetensors, such as frechet; empty: none is "

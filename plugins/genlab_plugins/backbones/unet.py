@@ -55,6 +55,11 @@ class UNet(Backbone):
             )
         self.patch = patch or _usual_patch(max(spec.shape[1:]))
         self.multiple = self.patch * 2 ** (len(channels) - 1)
+        if self.multiple >= 2 * max(spec.shape[1:]):
+            raise RequestError(
+                f"backbone.channels: {len(channels)} levels halve images of {spec.shape[1]} x "
+                f"{spec.shape[2]} pixels more often than they can be"
+            )
         features = 4 * channels[0]
         self.embedding = Condition(features, spec.classes)
         pixels = spec.shape[0] * self.patch**2

@@ -8,10 +8,13 @@ from pydantic import Field
 
 from genlab import Split, unknown
 
-__all__ = ["Seed", "checked_split"]
+__all__ = ["Points", "Seed", "checked_split"]
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 """A seed of random streams, each of which has a seed of its own (:func:`genlab.sub_seed`)."""
+
+Points = Annotated[int, Field(gt=0, le=5_000_000)]
+"""How many points a split has; they are drawn at once."""
 
 
 def checked_split(split: Split) -> Split:

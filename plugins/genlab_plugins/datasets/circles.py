@@ -6,11 +6,11 @@ import math
 from typing import Annotated, final
 
 import torch
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat
 from torch import Tensor
 
 from genlab import DataSpec
-from genlab_plugins.datasets.checks import Seed
+from genlab_plugins.datasets.checks import Points, Seed
 from genlab_plugins.datasets.curves import KnownPoints, gauss_legendre
 
 __all__ = ["Circles"]
@@ -43,8 +43,8 @@ class Circles(KnownPoints):
         *,
         factor: Annotated[float, Field(gt=0, lt=1)] = 0.4,
         noise: PositiveFloat = 0.06,
-        train: PositiveInt = 50_000,
-        test: PositiveInt = 10_000,
+        train: Points = 50_000,
+        test: Points = 10_000,
         seed: Seed = 0,
     ) -> None:
         self.noise = noise

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import final
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveFloat
 
-from genlab_plugins.datasets.checks import Seed
+from genlab_plugins.datasets.checks import Points, Seed
 from genlab_plugins.datasets.mixture import Covariance, GaussianModes, Weight
 
 __all__ = ["TwentyFiveGaussians"]
@@ -43,8 +43,8 @@ class TwentyFiveGaussians(GaussianModes):
         sigma: PositiveFloat = 0.05,
         weights: tuple[Weight, ...] | None = None,
         covariances: tuple[Covariance, ...] | None = None,
-        train: PositiveInt = 50_000,
-        test: PositiveInt = 10_000,
+        train: Points = 50_000,
+        test: Points = 10_000,
         seed: Seed = 0,
     ) -> None:
         line = step * torch.arange(-2.0, 3.0, dtype=torch.float64)

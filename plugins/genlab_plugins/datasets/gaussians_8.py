@@ -6,9 +6,9 @@ import math
 from typing import final
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveFloat
 
-from genlab_plugins.datasets.checks import Seed
+from genlab_plugins.datasets.checks import Points, Seed
 from genlab_plugins.datasets.mixture import Covariance, GaussianModes, Weight
 
 __all__ = ["EightGaussians"]
@@ -45,8 +45,8 @@ class EightGaussians(GaussianModes):
         sigma: PositiveFloat = 0.5,
         weights: tuple[Weight, ...] | None = None,
         covariances: tuple[Covariance, ...] | None = None,
-        train: PositiveInt = 50_000,
-        test: PositiveInt = 10_000,
+        train: Points = 50_000,
+        test: Points = 10_000,
         seed: Seed = 0,
     ) -> None:
         angle = math.pi / 4 * torch.arange(8, dtype=torch.float64)

@@ -6,11 +6,11 @@ import math
 from typing import final
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveFloat
 from torch import Tensor
 
 from genlab import DataSpec
-from genlab_plugins.datasets.checks import Seed
+from genlab_plugins.datasets.checks import Points, Seed
 from genlab_plugins.datasets.curves import BlurredCurves, KnownPoints
 
 __all__ = ["Moons"]
@@ -38,8 +38,8 @@ class Moons(KnownPoints):
         self,
         *,
         noise: PositiveFloat = 0.06,
-        train: PositiveInt = 50_000,
-        test: PositiveInt = 10_000,
+        train: Points = 50_000,
+        test: Points = 10_000,
         seed: Seed = 0,
     ) -> None:
         self.noise = noise

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import final
+from typing import Annotated, final
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat
 from torch import Tensor
 
 from genlab import DataSpec
-from genlab_plugins.datasets.checks import Seed
+from genlab_plugins.datasets.checks import Points, Seed
 from genlab_plugins.datasets.curves import KnownPoints, gaussian_nodes
 
 __all__ = ["Pinwheel"]
@@ -60,12 +60,12 @@ class Pinwheel(KnownPoints):
     def __init__(
         self,
         *,
-        arms: PositiveInt = 5,
+        arms: Annotated[int, Field(gt=0, le=1000)] = 5,
         radial_std: PositiveFloat = 0.3,
         tangential_std: PositiveFloat = 0.1,
         rate: PositiveFloat = 0.25,
-        train: PositiveInt = 50_000,
-        test: PositiveInt = 10_000,
+        train: Points = 50_000,
+        test: Points = 10_000,
         seed: Seed = 0,
     ) -> None:
         self.rate = rate

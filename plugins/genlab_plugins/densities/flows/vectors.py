@@ -53,7 +53,7 @@ def alternating(features: int, couplings: int, make: MakeCoupling) -> Transform:
         if start:
             layers.append(Permute(torch.randperm(features)))
         count = min(every, couplings - start)
-        turns = [i % 2 if first else 0 for i in range(count)]
+        turns = (i % 2 if first else 0 for i in range(count))
         layers.append(Couplings(first, [make(*sizes[turn]) for turn in turns]))
     return Chain(layers)
 
