@@ -86,6 +86,8 @@ from .report.comparison import Comparison as Comparison
 from .report.figure import Figure as Figure
 from .report.figure import Results as Results
 from .runs import Run as Run
+from .runs import RunSummary as RunSummary
+from .runs import find_runs as find_runs
 from .seeds import sub_seed as sub_seed
 from .training import AdamW as AdamW
 from .training import Denoising as Denoising

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -182,7 +181,3 @@ def test_texts_of_a_run_folder_are_bounded(stranger: Path, refused: Callable[...
     for text in (whole + "\na = " + "[" * 9999, whole + "#" * 2**19):
         (stranger / "run.toml").write_text(text, "utf-8")
         assert "run.toml" in refused("sample", stranger)
-    (stranger / "run.toml").write_text(whole, "utf-8")
-    (stranger / "metrics.json").write_text(json.dumps({"a": 1})[:-1] + ', "b": ' + "[" * 9999)
-    with pytest.raises(genlab.RequestError, match=r"metrics\.json"):
-        _ = genlab.open_run(stranger).metrics

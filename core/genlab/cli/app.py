@@ -28,6 +28,7 @@ from genlab.cli import (
     restore,
     resume,
     run,
+    runs,
     sample,
     show,
     sweep,
@@ -70,6 +71,7 @@ _COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "export": export.export,
     },
     "Look at runs": {
+        "runs": runs.runs,
         "evaluate": evaluate.evaluate,
         "figures": figures.figures,
         "compare": compare.compare,

@@ -1,5 +1,8 @@
-"""Runs: from a request to a folder, and from a folder back to a model."""
+"""Runs: from a request to a folder, and from a folder back to a model.
 
-from genlab.runs.run import Run
+Names are imported when they are first used, so that a list of runs needs no PyTorch.
+"""
 
-__all__ = ["Run"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
