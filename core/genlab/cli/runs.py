@@ -142,7 +142,7 @@ def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
     """Return the widths of columns that fit: what runs are made of gives way first, and then their names."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     too_wide = sum(widths) + 2 * len(widths) + 1 - room
-    for column, least in ((2, 12), (0, 16), (3, 8), (5, 8)):
+    for column, least in ((2, 12), (0, 16), (3, 8), (5, 14)):
         less = min(max(too_wide, 0), max(widths[column] - least, 0))
         widths[column] -= less
         too_wide -= less
