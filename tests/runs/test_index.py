@@ -299,7 +299,7 @@ def test_the_table_fits_80_columns(
     assert max(map(len, said.out.splitlines())) <= 80
     for told in (
         "frechet 123.5",
-        "fashion-mnist",
+        " fashion ",
         "100000",
         "failed",
         "damaged",
