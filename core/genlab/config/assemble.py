@@ -27,7 +27,7 @@ from genlab.diffusion.model import DensityModel, DiffusionModel, Model
 from genlab.diffusion.prior import Prior, summary_spec
 from genlab.diffusion.restorer import Restorer
 from genlab.diffusion.trajectory import refuse_sampler
-from genlab.errors import RequestError
+from genlab.errors import RequestError, brief
 from genlab.evaluation.evaluate import require_metric_fits
 from genlab.seeds import sub_seed
 
@@ -215,7 +215,7 @@ def pick_device(name: str) -> torch.device:
     except RuntimeError:
         device = None
     if device is None or device.type not in available:
-        raise RequestError(f"--device {name!r}: here there are auto, {', '.join(available)}")
+        raise RequestError(f"--device {brief(name)}: here there are auto, {', '.join(available)}")
     return device
 
 

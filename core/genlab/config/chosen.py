@@ -102,7 +102,7 @@ def choose(slot: str, given: Any) -> tuple[Chosen, Any]:
         target = target if inspect.isfunction(target) or inspect.isclass(target) else type(target)
         unwritten = ("the object",) if isinstance(given, nn.Module | partial) else ()
         return Chosen(target.__name__, {}, _path(target), unwritten), given
-    raise RequestError(f"{slot}: {given!r} is no {role}: it is not a genlab.{base.__name__}")
+    raise RequestError(f"{slot}: {brief(given)} is no {role}: it is not a genlab.{base.__name__}")
 
 
 def made(slot: str, chosen: Chosen, objects: Objects, *context: Any) -> Any:

@@ -16,7 +16,7 @@ from genlab.config.settings import (
     SamplingSettings,
 )
 from genlab.config.tables import SLOTS
-from genlab.errors import RequestError
+from genlab.errors import RequestError, brief
 from genlab.training.settings import UNITS, TrainingSettings
 
 __all__ = ["MODELS", "SETTINGS", "Request"]
@@ -88,7 +88,9 @@ class Request:
 
 def _check_table(table: str, value: Any) -> None:
     if not isinstance(value, Mapping):
-        raise RequestError(f"{table} = {value!r}: it is a table of settings, such as [{table}]")
+        raise RequestError(
+            f"{table} = {brief(value)}: it is a table of settings, such as [{table}]"
+        )
     for key in value:
         if key not in SETTINGS[table]:
             raise unknown_setting(table, key, SETTINGS[table], table)

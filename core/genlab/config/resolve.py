@@ -45,7 +45,7 @@ from genlab.config.unused import (
     refuse_unused,
 )
 from genlab.diffusion.prior import summary_spec
-from genlab.errors import BrokenComponentError, RequestError, printable
+from genlab.errors import BrokenComponentError, RequestError, brief, printable
 from genlab.seeds import checked_seed
 from genlab.training.settings import settings_of
 
@@ -244,7 +244,7 @@ class _Resolver:
             elif key == "metrics" or not _is_broken(role, chosen):
                 chosen = with_defaults(role, chosen, {})
             if any(chosen.name == other.name for other in names):
-                raise RequestError(f"{key}: {chosen.name!r} is there twice")
+                raise RequestError(f"{key}: {brief(chosen.name)} is there twice")
             names.append(chosen)
         if found:
             self.objects[key] = found
@@ -317,7 +317,9 @@ def _is_broken(role: str, chosen: Chosen) -> bool:
 def _refuse_other_text(value: Any, where: str = "") -> None:
     """Refuse text that ``run.toml`` cannot hold, such as paths whose bytes are no UTF-8."""
     if isinstance(value, str) and printable(value) != value:
-        raise RequestError(f"{where} = {value!r} is no UTF-8, and cannot be recorded: rename it")
+        raise RequestError(
+            f"{where} = {brief(value)} is no UTF-8, and cannot be recorded: rename it"
+        )
     if isinstance(value, Mapping):
         for key, inner in value.items():
             _refuse_other_text(inner, f"{where}.{key}".strip("."))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from genlab.components.data import as_dataset
-from genlab.errors import RequestError
+from genlab.errors import RequestError, brief
+from genlab.guards import parsed_toml
 from genlab.training.settings import UNITS
 
 __all__ = [
@@ -52,7 +52,7 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip():
             raise RequestError(
-                f"--set {assignment!r} is no assignment: write --set degradation.sigma_max=20"
+                f"--set {brief(assignment)} is no assignment: write --set degradation.sigma_max=20"
             )
         tables = merge(tables, nested(key.strip(), _toml_value(text.strip())))
     return tables
@@ -145,6 +145,6 @@ def _as_table(key: str, value: Any) -> Any:
 
 def _toml_value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parsed_toml(f"value = {text}")["value"]
+    except (ValueError, KeyError):
         return text
