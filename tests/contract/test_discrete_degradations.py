@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from genlab import Degradation, DegradationTags, right_expand
+from genlab import Degradation, DegradationTags, cast_like, right_expand
 from genlab.testing import check_degradation, degradation_checks
 
 BLOCK = 8
@@ -19,7 +19,7 @@ BLOCK = 8
 
 def level(t: Tensor, steps: int) -> Tensor:
     """Return the step of each time: 0 at t = 0 alone, and ``steps`` at t = 1."""
-    return (t.double() * steps).ceil()
+    return (t.cpu().double() * steps).ceil()
 
 
 class Quantised(Degradation):
@@ -45,14 +45,15 @@ class Quantised(Degradation):
         return
 
     def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
-        i = right_expand(level(t, self.steps), x_0)[..., None, None].double()
-        c = torch.einsum("ki,bcyixj,lj->bcykxl", cosines(), blocks(x_0).double(), cosines())
+        x_cpu = x_0.cpu()  # where float64 is everywhere
+        i = right_expand(level(t, self.steps), x_cpu)[..., None, None].double()
+        c = torch.einsum("ki,bcyixj,lj->bcykxl", cosines(), blocks(x_cpu).double(), cosines())
         k = torch.arange(BLOCK, dtype=torch.float64)
         q = 2**i / 512 * (1 + k[:, None, None] + k)
         c = torch.where((i < self.steps) | (q == 2**i / 512), q * (c / q).round(), 0.0)
         x = torch.einsum("ki,bcykxl,lj->bcyixj", cosines(), c, cosines())
-        whole = x.flatten(2, 3).flatten(3)[..., : x_0.shape[-2], : x_0.shape[-1]].to(x_0.dtype)
-        return torch.where(right_expand(t, x_0) > 0, whole, x_0)
+        whole = x.flatten(2, 3).flatten(3)[..., : x_0.shape[-2], : x_0.shape[-1]]
+        return torch.where(right_expand(t, x_0) > 0, cast_like(whole, x_0), x_0)
 
     def summarize(self, x_1: Tensor) -> Tensor:
         """Return a pixel of each block, which are all alike."""
@@ -112,7 +113,7 @@ class Shuffled(Degradation):
             raise ValueError("a shuffle needs the order that draw() returns")
         order, share = z[..., :-1].argsort(-1), z[..., -1:]
         n = order.shape[-1]
-        moved = (level(t, self.steps) / self.steps * n).long().view(-1, 1, 1)
+        moved = (level(t, self.steps) / self.steps * n).long().view(-1, 1, 1).to(z.device)
         rank = torch.arange(n, device=z.device).expand(order.shape)
         giver = (rank + (share * moved).long()) % moved.clamp_min(1)
         giver = torch.where(rank < moved, giver, rank)
@@ -121,12 +122,12 @@ class Shuffled(Degradation):
 
     def summarize(self, x_1: Tensor) -> Tensor:
         x = x_1.flatten(2).sort(-1).values
-        return x[..., self._ranks(x.shape[-1])].flatten(1)
+        return x[..., self._ranks(x.shape[-1]).to(x.device)].flatten(1)
 
     def expand(self, c: Tensor, shape: tuple[int, ...], *, generator: torch.Generator) -> Tensor:
         n = math.prod(shape[1:])
         c, ranks = c.reshape(len(c), shape[0], -1), self._ranks(n)
-        at = torch.arange(n)
+        at, ranks = torch.arange(n, device=c.device), ranks.to(c.device)
         after = torch.searchsorted(ranks, at).clamp(1)
         share = ((at - ranks[after - 1]) / (ranks[after] - ranks[after - 1])).to(c)
         x = torch.lerp(c[..., after - 1], c[..., after], share)

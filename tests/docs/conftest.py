@@ -148,8 +148,18 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(*arguments: Any, set: Any = (), steps: int | None = None, **others: Any) -> Any:
         assert not set, "a block with settings of its own needs a budget of its own"
         others.pop("minutes", None)
+        if _is_fitted(others):
+            return whole(*arguments, set={"sampling.count": 20}, **{"draw": False, **others})
         cut = {"sampling": {"count": 20, "steps": 4}, "training": {"batch": 16}}
         return whole(*arguments, steps=min(steps or 5, 5), set=cut, **{"draw": False, **others})
 
     monkeypatch.setattr(genlab, "run", run)  # fetched from api when it is first asked for
     monkeypatch.setattr(api, "run", run)
+
+
+def _is_fitted(options: dict[str, Any]) -> bool:
+    """Say whether a run is that of a density that is fitted at once, and has no budget."""
+    density = options.get("density")
+    cls = genlab.registry("density").get(density) if isinstance(density, str) else density
+    fitted = isinstance(cls, type) and issubclass(cls, genlab.FittedDensity)
+    return fitted and "degradation" not in options

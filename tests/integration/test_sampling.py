@@ -348,8 +348,8 @@ def test_wrong_restorations_are_refused(
     (tmp_path / "text.png").write_text("no picture")
     picture = write_picture(tmp_path / "x.png", torch.zeros(1, 8, 8))
     for run, arguments, wanted in (
-        (blur_run, (tmp_path / "missing.png",), "there is no such picture"),
-        (blur_run, (tmp_path / "text.png",), "no readable picture"),
+        (blur_run, (tmp_path / "missing.png",), "there is no such file"),
+        (blur_run, (tmp_path / "text.png",), "no picture of a format that is read"),
         (blur_run, ("--t", "1.5"), "t = 1.5"),
         (blur_run, ("--t", "0"), "t = 0"),
         (

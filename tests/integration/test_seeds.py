@@ -37,7 +37,7 @@ def test_densities_of_a_large_seed(tmp_path: Path, digits: genlab.Data) -> None:
     """Scikit-learn takes no seed from 2**32 on."""
     run = genlab.run(
         density={"name": "gmm", "components": 2, "examples": 100}, dataset=POINTS, seed=MOST,
-        metrics=["sliced-wasserstein"], figures=[], out=tmp_path / "run", set=SETTINGS,
+        metrics=["sliced-wasserstein"], figures=[], out=tmp_path / "run", set={"sampling.count": 30},
     )  # fmt: skip
     assert run.sample(4, seed=MOST).isfinite().all()
     prior = genlab.fit_prior(
@@ -61,5 +61,7 @@ def test_what_is_no_seed_is_refused_wherever_one_is_given(
         lambda: genlab.run(dataset="moons", steps=1, seed=wrong),  # type: ignore[arg-type]
     )
     for call in calls:
-        with pytest.raises(genlab.RequestError, match="a seed is a whole number from 0 to"):
+        with pytest.raises(
+            genlab.RequestError, match=r"a seed is a whole number|seed = .* takes int"
+        ):
             call()

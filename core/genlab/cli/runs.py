@@ -52,7 +52,7 @@ def runs(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without a question.")] = False,
 ) -> None:
-    """List the runs in a folder: their state, what they are made of, and their numbers.
+    """List the runs in a folder with their state and numbers.
 
     A run is running, done, interrupted, failed, dead (it says that it is running, and its process is gone) or
     damaged.

@@ -129,7 +129,9 @@ def made(slot: str, chosen: Chosen, objects: Objects, *context: Any) -> Any:
     except RequestError:
         raise
     except (TypeError, ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
-        raise RequestError(f"the {role} {chosen.name!r} cannot be built: {brief(error)}") from error
+        raise RequestError(
+            f"the {role} {chosen.name!r} cannot be built: {brief(error, 200)}"
+        ) from error
 
 
 def _built(role: str, found: Any, chosen: Chosen, context: tuple[Any, ...]) -> Any:

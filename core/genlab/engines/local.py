@@ -171,9 +171,9 @@ class _Worker:
             return None
 
     def interrupt(self) -> None:
-        """Ask the process to stop, as Ctrl-C would."""
+        """Ask the process to stop: what it trains saves a checkpoint first."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGINT)
+            self.process.send_signal(signal.SIGTERM)
 
     def close(self) -> None:
         """Let the process end."""

@@ -75,10 +75,10 @@ def _carried_out(packed: bytes, answers: Answers) -> Any:
 
 
 def _end_with(parent: int) -> None:
-    """Stop as Ctrl-C would, as soon as the process that started this one is gone."""
+    """Stop as a cluster would, as soon as the process that started this one is gone."""
     while os.getppid() == parent:
         time.sleep(_LOOKS)
-    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

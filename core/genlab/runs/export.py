@@ -25,6 +25,7 @@ from genlab.diffusion import DensityModel, DiffusionModel, Label, Restorer
 from genlab.errors import GenlabError, RequestError, RunError
 from genlab.files import draft, draft_folder, write_text
 from genlab.runs.opened import OpenedRun
+from genlab.seeds import sub_seed
 
 __all__ = ["export"]
 
@@ -122,7 +123,7 @@ class _Alone(nn.Module):
 
     def example(self, n: int) -> dict[str, Tensor]:
         """Return inputs for ``n`` examples by name."""
-        generator = torch.Generator().manual_seed(n)
+        generator = torch.Generator().manual_seed(sub_seed(n, "example of an export"))
         every = {
             "x": torch.randn(n, *self.spec.shape, generator=generator),
             "t": torch.rand(n, generator=generator),
