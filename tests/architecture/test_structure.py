@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -110,3 +111,15 @@ def test_classes_are_short() -> None:
 def test_functions_are_short() -> None:
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     assert {k: n for k, n in lengths(kinds).items() if n > LONGEST_FUNCTION} == {}
+
+
+def test_no_conflict_of_a_merge_is_left() -> None:
+    """A page that holds both sides builds, and looks odd."""
+    marks = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
+    for folder in ("core", "plugins", "tests", "docs", "experiments", "report", "benchmarks"):
+        for file in (ROOT / folder).rglob("*"):
+            if (
+                file.suffix in (".py", ".md", ".rst", ".toml", ".jinja", ".typ")
+                and "_build" not in file.parts
+            ):
+                assert not marks.search(file.read_text("utf-8")), file

@@ -21,10 +21,12 @@ from torch import Tensor
 
 from genlab.errors import FileError, RequestError, worded_os_error
 from genlab.files import draft
+from genlab.guards import require_fits
 
 __all__ = ["Checkpoint", "optimiser_from_tensors", "optimiser_to_tensors", "read_checkpoint",
            "require_numbers", "write_checkpoint"]  # fmt: skip
 
+_COPIES = 5  # in a checkpoint: weights, their average, two moments, and all that is small
 _TABLE = "checkpoint"  # in the header of the file: {"numbers": ..., "tensors": {name: checksum}}
 
 
@@ -67,14 +69,18 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        RequestError: The file is missing or damaged; the tensor that has changed is named.
+        RequestError: The file is missing, damaged (the tensor that has changed is named) or larger than memory
+            is allowed for.
     """
     try:
+        require_fits(f"each copy of the weights in {path}", path.stat().st_size / _COPIES)
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             header = file.metadata() or {}
     except FileNotFoundError:
         raise RequestError(f"{path} is missing: the run has no checkpoint yet") from None
+    except RequestError:
+        raise
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise RequestError(f"{path} cannot be read as a checkpoint: {error}") from None
     if _TABLE not in header:
