@@ -29,7 +29,9 @@ _TOML = 2**18  # bytes of a TOML file
 _DEPTH = 16  # tables in tables, lists in lists
 _DIGITS = 300  # of a number
 _NAME = 100  # characters of a name that becomes a file
-_DOTTED = re.compile(rf"(?:[\w\"'-]+\s*\.\s*){{{_DEPTH},}}")
+_WORD = r"[\w\"'-]"
+# It begins with a word and never goes back, so that a long text takes no longer than its length.
+_DOTTED = re.compile(rf"(?<!{_WORD})(?:{_WORD}++\s*+\.\s*+){{{_DEPTH},}}")
 _RESERVED = frozenset({"con", "prn", "aux", "nul"})  # of Windows
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import genlab
-from genlab.guards import file_name, require_name
+from genlab.guards import file_name, parsed_toml, require_name
 from genlab.runs.inside import require_inside
 
 Refused = Callable[..., str]
@@ -120,3 +120,19 @@ def test_a_run_folder_can_be_a_link_itself(stranger: Path) -> None:
     inner.symlink_to("last.safetensors")
     require_inside(Path("link"))
     assert genlab.open_run("link", checkpoint="best").sample(1).shape == (1, 1, 8, 8)
+
+
+def test_a_long_text_is_read_in_a_time_of_its_length() -> None:
+    """A pattern that goes back takes hours, beyond the limit of a test."""
+    assert parsed_toml("seed = 0x" + "f" * 200)["seed"] == 16**200 - 1
+    with pytest.raises(ValueError, match="digits"):
+        parsed_toml("seed = 0x" + "f" * 200_000)
+    words = "a b" * 60_000
+    assert parsed_toml(f"x = '{words}'") == {"x": words}
+
+
+def test_tables_that_lie_deep_are_refused_before_they_are_read() -> None:
+    for wrong in (".".join("x" * 40) + " = 1", "[" + " . ".join('"a"' for _ in range(40)) + "]"):
+        with pytest.raises(ValueError, match="more than 16 deep"):
+            parsed_toml(wrong)
+    assert parsed_toml("a.b.c = 1.5") == {"a": {"b": {"c": 1.5}}}

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from genlab.errors import FileError, RequestError, worded_os_error
+from genlab.errors import FileError, RequestError, brief, worded_os_error
 from genlab.files import draft
 from genlab.guards import require_fits
 
@@ -69,8 +69,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        RequestError: The file is missing, damaged (the tensor that has changed is named) or larger than memory
-            is allowed for.
+        RequestError: The file is missing, damaged (the tensor that has changed is named), or larger than it
+            may be.
     """
     try:
         require_fits(f"each copy of the weights in {path}", path.stat().st_size / _COPIES)
@@ -82,7 +82,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except RequestError:
         raise
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        raise RequestError(f"{path} cannot be read as a checkpoint: {error}") from None
+        raise RequestError(f"{path} cannot be read as a checkpoint: {brief(error, 120)}") from None
     if _TABLE not in header:
         return Checkpoint(tensors, _numbers_of_others(path, header))
     written = header[_TABLE]
