@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from genlab import RequestError
 from genlab.runs.combinations import combinations
+from genlab.runs.series import experiment_tables
 
 RATES = {"low": 1e-4, "high": 1e-2, "log": True}
 
@@ -63,3 +65,10 @@ def test_more_draws_begin_with_the_same() -> None:
 def test_what_is_no_sweep_is_refused(sweep: Any, said: str) -> None:
     with pytest.raises(RequestError, match=said):
         list(combinations(sweep))
+
+
+def test_a_budget_that_is_no_table_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('dataset = "moons"\n[budget]\nlaptop = ""\n', "utf-8")
+    with pytest.raises(RequestError, match=r"budget.laptop is no table of settings"):
+        experiment_tables(file)

@@ -9,7 +9,7 @@ from typing import Any
 
 from genlab.components.engine import Engine, Job, Outcome
 from genlab.config import SLOTS, merge
-from genlab.errors import GenlabError, RequestError, TakenError, unknown
+from genlab.errors import GenlabError, RequestError, TakenError, brief, unknown
 from genlab.evaluation.comparison import Compared
 from genlab.experiments import experiment_names, read_experiment
 from genlab.guards import require_name
@@ -51,7 +51,10 @@ def experiment_tables(name: str | Path, budget: str | None = None) -> dict[str, 
     budgets: dict[str, Any] = tables.pop("budget", {})
     if budget is not None and budget not in budgets:
         raise unknown(f"budget of {name}", budget, budgets)
-    return merge(tables, budgets.get(budget or "laptop", {}))
+    chosen = budgets.get(budget or "laptop", {})
+    if not isinstance(chosen, Mapping):
+        raise RequestError(f"{brief(name)}: budget.{budget or 'laptop'} is no table of settings")
+    return merge(tables, chosen)
 
 
 def jobs_of(
