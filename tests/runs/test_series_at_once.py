@@ -13,8 +13,10 @@ import torch
 import genlab
 from genlab import Job, Outcome
 from genlab.engines import Local
+from genlab.errors import TakenError
 from genlab.runs import series
 from genlab.runs.lock import locked
+from genlab.runs.status import Status
 from genlab.testing.tiny import Perceptron
 
 SHARED: dict[str, Any] = {
@@ -86,7 +88,7 @@ def test_two_sweeps_at_once_carry_every_run_out_once(tmp_path: Path) -> None:
         thread.join(120)
     assert len(found) == 2
     ends = sorted(outcome.status for outcomes in found for outcome in outcomes)
-    assert ends == ["done"] * 3 + ["was done"] * 3
+    assert ends == ["done"] * 3 + ["was done"] * 3, found
 
 
 def test_a_folder_of_something_else_is_not_waited_for(tmp_path: Path) -> None:
@@ -95,3 +97,32 @@ def test_a_folder_of_something_else_is_not_waited_for(tmp_path: Path) -> None:
     (outcome,) = genlab.sweep({"seed": [0]}, out=tmp_path, **SHARED)
     assert outcome.status == "failed"
     assert "taken by something else" in outcome.message
+
+
+def test_a_run_that_is_finished_elsewhere_in_between_was_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at its status and the lock, another process has ended it."""
+    genlab.sweep({"seed": [0]}, out=tmp_path, **SHARED)
+    looks = iter([Status()])
+    right = series.read_status
+    monkeypatch.setattr(series, "read_status", lambda file: next(looks, None) or right(file))
+    (outcome,) = genlab.sweep({"seed": [0]}, out=tmp_path, **SHARED)
+    assert (outcome.status, outcome.message) == ("was done", "")
+    assert next(looks, None) is None, "the first look was asked for"
+
+
+def test_a_folder_that_is_given_up_or_begun_in_between_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job(tmp_path / "0", {})
+
+    def taken(*arguments: Any, **options: Any) -> None:
+        raise TakenError("it was taken a moment ago")
+
+    monkeypatch.setattr(series, "start_run", taken)
+    assert series.carry_out(job, []).status == "elsewhere", "nothing is there any more"
+    job.path.mkdir()
+    assert series.carry_out(job, []).status == "elsewhere", "it is empty"
+    (job.path / "letter.txt").touch()
+    assert series.carry_out(job, []).status == "failed"

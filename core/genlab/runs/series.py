@@ -15,7 +15,7 @@ from genlab.experiments import experiment_names, read_experiment
 from genlab.guards import require_name
 from genlab.report.comparison import Comparison, comparison, write_comparison
 from genlab.runs.combinations import Sweep, combinations, is_plain
-from genlab.runs.folder import RunFolder
+from genlab.runs.folder import RunFolder, require_free
 from genlab.runs.lock import is_taken
 from genlab.runs.run import Run
 from genlab.runs.start import UNTRAINED, continue_run, start_run
@@ -157,12 +157,24 @@ def carry_out(job: Job, trackers: Sequence[object]) -> Outcome:
         )
         return Outcome(job, "done")
     except TakenError as error:
-        foreign = job.path.exists() and not (job.path / "run.toml").is_file()
-        if foreign and not is_taken(job.path):
+        if _is_of_something_else(job.path):
             return Outcome(job, "failed", str(error))
         return Outcome(job, "elsewhere")
     except GenlabError as error:
+        if read_status(RunFolder(job.path).status_file).outcome == "done":
+            return Outcome(job, "was done")  # by another process, since the look above
         return Outcome(job, "failed", str(error))
+
+
+def _is_of_something_else(path: Path) -> bool:
+    """Say whether a folder can be no run's: nobody is at work there, and what is there is no run."""
+    if is_taken(path) or RunFolder(path).config_file.is_file():
+        return False
+    try:
+        require_free(path)
+    except TakenError:
+        return True
+    return False
 
 
 def carried_out(
@@ -192,7 +204,7 @@ def carried_out(
 
 
 def _is_trained(path: Path) -> bool:
-    return "training" in read_status(path / "status.json").done
+    return "training" in read_status(RunFolder(path).status_file).done
 
 
 def compare_runs(
