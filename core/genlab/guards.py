@@ -11,7 +11,7 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -144,11 +144,7 @@ def parsed_toml(text: str) -> dict[str, Any]:
         raise ValueError(f"it has {len(text)} characters, and at most {_TOML} are read")
     if _DOTTED.search(text):
         raise ValueError(f"tables lie in tables more than {_DEPTH} deep")
-    try:
-        tables = tomllib.loads(text)
-    except RecursionError:
-        raise ValueError(f"tables lie in tables more than {_DEPTH} deep") from None
-    require_depth(tables)
+    tables: dict[str, Any] = _shallow(tomllib.loads, text, "tables lie in tables")
     return tables
 
 
@@ -158,10 +154,15 @@ def parsed_json(text: str) -> Any:
     Raises:
         ValueError: It is no JSON, or too deep.
     """
+    return _shallow(json.loads, text, "lists lie in lists")
+
+
+def _shallow(parse: Callable[[str], Any], text: str, deep: str) -> Any:
+    """Parse a text, and refuse what is too deep, for the parser or for us."""
     try:
-        found = json.loads(text)
+        found = parse(text)
     except RecursionError:
-        raise ValueError(f"lists lie in lists more than {_DEPTH} deep") from None
+        raise ValueError(f"{deep} more than {_DEPTH} deep") from None
     require_depth(found)
     return found
 

@@ -23,7 +23,7 @@ from genlab.report.text import between
 if TYPE_CHECKING:
     from genlab.runs import Run
 
-__all__ = ["RunDisplay", "numbers_table", "summary"]
+__all__ = ["RunDisplay", "bars", "numbers_table", "summary"]
 
 
 _WIDE, _NARROW, _TINY = 110, 70, 52  # columns of a terminal, from which on there is room for more
@@ -83,18 +83,23 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def bars(console: Console) -> Progress:
+    """Return bars that fit the width of a terminal; a task has what is ``said`` beside it, by name."""
+    return Progress(
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
+        _Bar(console),
+        TextColumn("{task.percentage:>3.0f}%", table_column=Column(no_wrap=True)),
+        _Words(console),
+        _Time(),
+        console=console,
+    )
+
+
 class _Bars:
     """How far a run is, as bars of a terminal."""
 
     def __init__(self, console: Console) -> None:
-        self.progress = Progress(
-            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
-            _Bar(console),
-            TextColumn("{task.percentage:>3.0f}%", table_column=Column(no_wrap=True)),
-            _Words(console),
-            _Time(),
-            console=console,
-        )
+        self.progress = bars(console)
         self.tasks: dict[str, TaskID] = {}
 
     def begin(self, stage: str, total: float) -> None:

@@ -86,10 +86,11 @@ def _list(console: Any, jobs: Sequence[Job], out: Path) -> None:
     """Print a line for each run: its number, its folder, and how far it is."""
     from rich.text import Text
 
+    from genlab.runs.folder import RunFolder
     from genlab.runs.status import read_status
 
     for number, job in enumerate(jobs, 1):
-        file = job.path / "status.json"
+        file = RunFolder(job.path).status_file
         state = read_status(file).outcome if file.is_file() else "not begun"
         console.print(Text(f"{number:>4}  {state:11}  {job.path.relative_to(out)}"))
 

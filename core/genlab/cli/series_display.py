@@ -7,10 +7,10 @@ from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TaskID
 from rich.text import Text
 
-from genlab.cli.console import RunDisplay
+from genlab.cli.console import RunDisplay, bars
 from genlab.components.engine import Job, Outcome
 from genlab.components.tracker import Tracker
 
@@ -27,13 +27,10 @@ class SeriesDisplay:
     """
 
     def __init__(self, console: Console, *, total: int, several: bool) -> None:
-        self.console, self.total, self.several = console, total, several
+        self.total, self.several = total, several
         self.done = 0
         self.single: list[RunDisplay] = []
-        self.progress = Progress(
-            TextColumn("{task.description}", markup=False), BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn(), console=console,
-        )  # fmt: skip
+        self.progress = bars(console)
 
     def __enter__(self) -> SeriesDisplay:
         if self.several:
@@ -104,7 +101,7 @@ class _Bar(Tracker):
     def _show(self, stage: str, total: float) -> None:
         words = f"{self._name}: {stage}"
         if self._task is None:
-            self._task = self._progress.add_task(words, total=total)
+            self._task = self._progress.add_task(words, total=total, said={})
         self._progress.reset(self._task, total=total, description=words)
 
     def _move(self, done: float) -> None:

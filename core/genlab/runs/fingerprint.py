@@ -6,7 +6,6 @@ standardised points differ in their last digits from one machine to another.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import torch
 
 from genlab.components.dataset import Data, Examples
+from genlab.files import checksum
 
 __all__ = ["difference", "fingerprint"]
 
@@ -46,7 +46,7 @@ def difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 def _of(examples: Examples) -> dict[str, Any]:
     y = examples.y
-    labels = "" if y is None else hashlib.sha256(y.cpu().long().numpy().tobytes()).hexdigest()[:16]
+    labels = "" if y is None else checksum(y.cpu().long().numpy().tobytes())
     count = len(examples)
     index = torch.arange(min(count, _LOOKED_AT)) * count // max(min(count, _LOOKED_AT), 1)
     x = examples.take(index.to(examples.device))[0].cpu().flatten(1).double()

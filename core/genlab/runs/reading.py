@@ -7,7 +7,6 @@ whoever changes one by hand takes the checksum out.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import warnings
@@ -22,8 +21,8 @@ import tomli_w
 import torch
 from torch import Tensor
 
-from genlab.errors import FileError, RequestError, worded_os_error
-from genlab.files import write_text
+from genlab.errors import FileError, RequestError, brief, worded_os_error
+from genlab.files import checksum, write_text
 from genlab.guards import parsed_json, parsed_toml, read_bounded, require_fits
 
 __all__ = [
@@ -52,7 +51,7 @@ def read_toml(file: Path) -> dict[str, Any]:
     try:
         tables = parsed_toml(text)
     except ValueError as error:
-        raise RequestError(f"{file} cannot be read: {_short(error)}") from None
+        raise RequestError(f"{file} cannot be read: {brief(error, 120)}") from None
     first, _, rest = text.partition("\n")
     if _SUM in tables and first != f'{_SUM} = "{_sum(rest)}"':
         raise RequestError(
@@ -178,11 +177,7 @@ def _text(file: Path) -> str:
 
 
 def _sum(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()[:16]
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]
+    return checksum(text.encode("utf-8", errors="surrogatepass"))
 
 
 def _is_number(value: Any) -> bool:

@@ -6,7 +6,6 @@ checksum of the table itself, so that a byte that has changed on the disk is not
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from genlab.errors import FileError, RequestError, brief, worded_os_error
-from genlab.files import draft
+from genlab.files import checksum, draft
 from genlab.guards import require_fits
 
 __all__ = ["Checkpoint", "optimiser_from_tensors", "optimiser_to_tensors", "read_checkpoint",
@@ -60,7 +59,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     table = json.dumps({"numbers": dict(checkpoint.numbers), "tensors": sums})
     with draft(path) as file:
         try:
-            save_file(tensors, file, metadata={_TABLE: _sum(table.encode()) + table})
+            save_file(tensors, file, metadata={_TABLE: checksum(table.encode()) + table})
         except SafetensorError as error:
             raise FileError(_worded(error, path)) from None
 
@@ -86,8 +85,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if _TABLE not in header:
         return Checkpoint(tensors, _numbers_of_others(path, header))
     written = header[_TABLE]
-    size = len(_sum(b""))
-    if _sum(written[size:].encode()) != written[:size]:
+    size = len(checksum())
+    if checksum(written[size:].encode()) != written[:size]:
         raise RequestError(f"{path} is damaged: its header is not what was written")
     table = json.loads(written[size:])
     changed = sorted(
@@ -117,14 +116,10 @@ def require_numbers(tensors: Mapping[str, Tensor], where: object) -> None:
 
 def _checksum(name: str, value: Tensor) -> str:
     """Return the checksum of a tensor with its name, type and shape."""
-    found = hashlib.sha256(f"{name} {value.dtype} {tuple(value.shape)} ".encode())
-    if value.numel():
-        found.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()[:16]
-
-
-def _sum(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:16]
+    head = f"{name} {value.dtype} {tuple(value.shape)} ".encode()
+    if not value.numel():
+        return checksum(head)
+    return checksum(head, value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
 
 
 def _numbers_of_others(path: Path, header: Mapping[str, str]) -> dict[str, Any]:
