@@ -105,13 +105,14 @@ def _count(runs: Sequence[RunSummary]) -> str:
 
 def _table(found: Sequence[RunSummary], most: int, numbers: Sequence[str]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from genlab.cli.terminal import plain_console
+
     shown = found[:most] if most else found
     columns = ("run", "state", "made of", "data", "steps", *(numbers or ["number"]))
-    console = Console()
+    console = plain_console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
         right = column in ("steps", *numbers)
@@ -154,10 +155,14 @@ def _printable(text: str) -> str:
 
 
 def _shortened(text: str, width: int) -> str:
-    """Leave out a part near the end of a text: names of runs tell themselves apart by their ends."""
+    """Leave out a part near the end of a text: names of runs tell themselves apart by their ends.
+
+    A number behind a name stays whole.
+    """
     if len(text) <= width:
         return text
-    end = width // 4
+    number = len(text.rpartition(" ")[2]) if " " in text else 0
+    end = min(max(width // 4, number), width - 2)
     return f"{text[: width - end - 1]}…{text[len(text) - end :]}"
 
 

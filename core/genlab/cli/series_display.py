@@ -72,13 +72,16 @@ class _Bar(Tracker):
     def __init__(self, progress: Progress, name: str) -> None:
         self._progress, self._name = progress, name
         self._task: TaskID | None = None
+        self._stage = ""
 
     def training_started(self) -> None:
         """Show the bar."""
         self._show("training", 1.0)
 
     def step_done(self, progress: float, record: Mapping[str, float]) -> None:
-        """Move the bar."""
+        """Move the bar, which an evaluation may have stood in for meanwhile."""
+        if self._stage != "training":
+            self._show("training", 1.0)
         self._move(progress)
 
     def warned(self, path: Path, message: str) -> None:
@@ -99,7 +102,7 @@ class _Bar(Tracker):
             self._progress.remove_task(self._task)
 
     def _show(self, stage: str, total: float) -> None:
-        words = f"{self._name}: {stage}"
+        words, self._stage = f"{self._name}: {stage}", stage
         if self._task is None:
             self._task = self._progress.add_task(words, total=total, said={})
         self._progress.reset(self._task, total=total, description=words)
