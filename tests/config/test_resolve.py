@@ -64,9 +64,9 @@ def test_the_kind_of_data_decides_what_is_usual(
     assert config.made_of == made_of
     assert config.sampling.count == count
     assert config.learned is not None
-    assert config.learned.optimiser == Chosen(
-        "adamw", {"lr": lr, "weight_decay": 0.0, "betas": [0.9, 0.999]}
-    )
+    name, rest = ("muon", {"momentum": 0.95, "gain": 5.0, "iterations": 5}) if kind == "image" else (
+        "adamw", {"betas": [0.9, 0.999]})  # fmt: skip
+    assert config.learned.optimiser == Chosen(name, {"lr": lr, "weight_decay": 0.0, **rest})
     settings = config.learned.settings
     assert (settings.budget.total, settings.budget.unit, settings.batch) == (
         budget[0],
@@ -142,6 +142,7 @@ def test_weights_and_times_are_a_request() -> None:
     assert objective.name == "denoising"
     assert objective.params == {
         "loss": "l2", "times": "logit-normal", "weight": "min-snr", "terminal": 0.0, "label_dropout": 0.1,
+        "coupling": "independent",
     }  # fmt: skip
 
 

@@ -264,3 +264,27 @@ def test_predictions_that_need_gaussian_noise_are_refused(prediction: Any) -> No
 def test_the_noise_is_not_predicted_where_no_data_is_left() -> None:
     with pytest.raises(RequestError, match=r"leaves none: 'v', 'edm' and 'x0' fit"):
         Restorer(Says(), build("degradation", "gaussian", schedule="flow"), prediction="eps")
+
+
+@pytest.mark.parametrize("degradation", [CosineNoise(), Fade()])
+def test_estimates_in_bf16_are_float32_and_near(degradation: Degradation) -> None:
+    """The products are of 8 binary digits, and what is added to them keeps all 24."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(8, 64), nn.Linear(64, 8))
+    kinds = []
+    network[0].register_forward_hook(lambda module, x, y: kinds.append(y.dtype))
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = network
+
+        def forward(self, x: Tensor, t: Tensor) -> Tensor:
+            return self.inner(x)
+
+    x, t = torch.randn(16, 8), torch.full((16,), 0.5)
+    exact, rough = (Restorer(Network(), degradation, bf16=bf16)(x, t) for bf16 in (False, True))
+    assert kinds == [torch.float32, torch.bfloat16]
+    assert rough.dtype == torch.float32
+    error = float((rough - exact).detach().square().mean().sqrt())
+    assert 1e-5 < error < 1e-2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -81,7 +82,7 @@ def moments(values: Tensor) -> tuple[float, float]:
 
 def test_uniform_times_are_stratified() -> None:
     """One in each of n equal parts, all shifted by the same amount."""
-    made = objective()
+    made = objective(times="uniform")
     t = made.draw_times(100, generator=seeded())
     inside = t.double() * 100 % 1
     spread = (inside - inside[0]).abs()
@@ -395,3 +396,24 @@ def test_a_subclass_changes_times_and_weights_alone() -> None:
     assert loss_of(late, x) == pytest.approx(3 * 4.0)
     assert bool((network.asked[0][1] == 0.5).all())
     assert repr(late) == "Late(at=0.5)"
+
+
+def test_the_optimal_coupling_is_the_permutation_of_least_distance() -> None:
+    """Of five points all 120 permutations are tried."""
+    x = torch.randn(5, 2, generator=seeded(1))
+    seen = Listens()
+    made = objective(network=seen, coupling="optimal", times="uniform")
+    plain = objective(network=seen, times="uniform")
+    loss_of(made, x), loss_of(plain, x)
+    (coupled, t, _), (drawn, t_too, _) = seen.asked
+    assert torch.equal(t, t_too)
+    alpha, sigma = (f(t)[:, None] for f in (CosineNoise().alpha, CosineNoise().sigma))
+    z, free = (coupled - alpha * x) / sigma, (drawn - alpha * x) / sigma
+    least = min(float((free[list(p)] - x).square().sum()) for p in permutations(range(5)))
+    assert float((z - x).square().sum()) == pytest.approx(least, rel=1e-4)
+    assert float((free - x).square().sum()) > 1.2 * least  # so that any coupling would not do
+
+
+def test_noise_is_coupled_where_there_is_noise() -> None:
+    with pytest.raises(RequestError, match=r"coupling = 'optimal' needs Gaussian noise"):
+        objective(degradation=Fade(), coupling="optimal")

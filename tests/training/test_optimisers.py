@@ -282,3 +282,9 @@ def test_wrong_parameters_are_refused(
 ) -> None:
     with pytest.raises(RequestError, match=next(iter(wrong))):
         make(**wrong)
+
+
+def test_matrices_of_one_shape_are_made_orthogonal_at_once_and_alone_alike() -> None:
+    G = torch.randn(3, 6, 4, generator=torch.Generator().manual_seed(0))
+    G[1] *= 100  # each by its own norm
+    torch.testing.assert_close(orthogonalised(G), torch.stack([orthogonalised(one) for one in G]))

@@ -69,6 +69,7 @@ class Advice:
         prediction: What a network should predict: ``"x0"``, ``"eps"``, ``"v"`` or ``"edm"``.
         loss: ``"l2"``, whose minimum is the mean of what the data can have been, or ``"l1"``, whose minimum
             is the median.
+        times: How times are drawn, one of those of :class:`genlab.Denoising`.
         terminal: Share of a batch that is drawn near t = 1.
         jitter: Deviation of noise that hides from the network what a prior cannot know.
     """
@@ -77,6 +78,7 @@ class Advice:
     sampler: str = "cold"
     prediction: Prediction = "x0"
     loss: Literal["l1", "l2"] = "l2"
+    times: Literal["uniform", "logit-normal", "log-normal"] = "uniform"
     terminal: float = 0.0
     jitter: float = 0.0
 
@@ -284,8 +286,8 @@ class GaussianDegradation(DiagonalDegradation):
     tags = DegradationTags(stochastic=True, data=frozenset(KINDS))
 
     def advice(self) -> Advice:
-        """Return what goes well with Gaussian noise: predicting v, and DDIM."""
-        return Advice(sampler="ddim", prediction="v")
+        """Return what goes well with Gaussian noise: predicting v, times in the middle, and DDIM."""
+        return Advice(sampler="ddim", prediction="v", times="logit-normal")
 
     @abc.abstractmethod
     def alpha(self, t: Tensor) -> Tensor:

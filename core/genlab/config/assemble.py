@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from genlab.components.backbone import as_backbone
 from genlab.components.component import Component
 from genlab.components.dataset import Dataset, DataSpec
 from genlab.components.degradation import Degradation
@@ -30,6 +31,7 @@ from genlab.diffusion.trajectory import refuse_sampler
 from genlab.errors import RequestError, brief
 from genlab.evaluation.evaluate import require_metric_fits
 from genlab.seeds import sub_seed
+from genlab.training.precision import uses_bf16
 
 __all__ = [
     "AllParts",
@@ -142,10 +144,14 @@ def _diffusion(
     _refuse_class("backbone", method.backbone, objects, spec)
     backbone: nn.Module = _bounded("backbone", method.backbone, objects, known)
     _refuse_other_data("backbone", backbone, known)
+    mixed = as_backbone(backbone).tags.mixed_precision
     restorer = Restorer(
         backbone, degradation, prediction=method.restorer.prediction,
         jitter=method.restorer.jitter, deviation=0.5 if spec.bounded else 1.0,
+        bf16=uses_bf16(method.learned.settings.precision, device, spec.shape, mixed),
     )  # fmt: skip
+    if len(spec.shape) == 3:
+        restorer.backbone.to(memory_format=torch.channels_last)
     prior = None
     if method.prior is not None:
         # A prior that knows the classes gives samples of all of them unless it is asked for one.

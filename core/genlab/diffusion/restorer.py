@@ -62,6 +62,7 @@ class Restorer(nn.Module):
             another basis. None: what the degradation advises.
         jitter: Deviation of the noise that degraded data is seen under. None: what the degradation advises.
         deviation: Deviation s of the data, which ``"edm"`` assumes: about .5 for images, 1 for vectors.
+        bf16: Whether the network computes estimates under bf16 autocast; what it returns is float32.
 
     Raises:
         RequestError: The prediction does not fit the degradation.
@@ -75,12 +76,14 @@ class Restorer(nn.Module):
         prediction: Prediction | None = None,
         jitter: float | None = None,
         deviation: float = 0.5,
+        bf16: bool = False,
     ) -> None:
         super().__init__()
         advice = degradation.advice()
         self.prediction: Prediction = advice.prediction if prediction is None else prediction
         self.jitter = advice.jitter if jitter is None else jitter
         self.deviation = deviation
+        self.bf16 = bf16
         self._basis = _checked_basis(self.prediction, degradation)
         self.backbone = as_backbone(backbone)
         self.degradation = degradation
@@ -93,12 +96,10 @@ class Restorer(nn.Module):
             t: Times ``(B,)``.
             y: Labels ``(B,)`` or None.
         """
-        output: Tensor
         if self._basis is None:
-            output = self.backbone(x_t, t, y)
-            return x_t + output
+            return x_t + self._output(x_t, t, y)
         scales = self._scales(self._basis, x_t, t)
-        output = self.backbone(self._seen(self._basis, x_t, scales), t, y)
+        output = self._output(self._seen(self._basis, x_t, scales), t, y)
         return self._estimate(self._basis, x_t, output, scales)
 
     def seen(self, x_t: Tensor, t: Tensor) -> Tensor:
@@ -150,6 +151,15 @@ class Restorer(nn.Module):
         if self.prediction == "edm":
             return ratio * s / (ratio.square() + s**2).sqrt()
         return ratio / (1 + ratio.square()).sqrt()
+
+    def _output(self, x: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
+        output: Tensor
+        if not self.bf16:
+            output = self.backbone(x, t, y)
+            return output
+        with torch.autocast(x.device.type, torch.bfloat16):
+            output = self.backbone(x, t, y)
+        return output.float()
 
     def _power(self, alpha: Tensor, sigma: Tensor) -> Tensor:
         """Return the mean square of the coordinates of x_t, for data of a deviation of 1, or s for edm."""

@@ -47,22 +47,24 @@ class Denoising(Objective):
     Sources: Ho, Jain & Abbeel 2020 (arXiv:2006.11239); Bansal et al. 2022 (arXiv:2208.09392); Kingma et al.
     2021 (arXiv:2107.00630) for stratified times; Esser et al. 2024 (arXiv:2403.03206) for logit-normal ones;
     Karras et al. 2022 (arXiv:2206.00364) for log-normal ones and their weight; Hang et al. 2023
-    (arXiv:2303.09556) for min-SNR; Choi et al. 2022 (arXiv:2204.00227) for P2; Ho & Salimans 2022
-    (arXiv:2207.12598) for hiding labels.
+    (arXiv:2303.09556) for min-SNR; Choi et al. 2022 (arXiv:2204.00227) for P2; Tong et al. 2023
+    (arXiv:2302.00482) for the optimal coupling; Ho & Salimans 2022 (arXiv:2207.12598) for hiding labels.
 
     Args:
         restorer: Knows the degradation and the target.
         loss: ``"l2"`` or ``"l1"``. None: what the degradation advises.
-        times: How times are drawn.
+        times: How times are drawn. None: what the degradation advises.
         mean: Mean of the normal distribution of logit-normal and log-normal times. None: 0 and -1.2.
         deviation: Its deviation. None: 1 and 1.2.
         weight: How times are weighted.
         gamma: The :math:`\gamma` of min-SNR and P2. None: 5 and 1.
         terminal: Share of the batch with t in [0.9, 1]. None: what the degradation advises.
         label_dropout: Share of the labels that are hidden from a network that looks at them.
+        coupling: Which noise meets which example: any, or, with ``"optimal"``, that of the same batch for
+            which the sum of squared distances is least, so that trajectories cross less.
 
     Raises:
-        RequestError: The times or the weight need a Gaussian degradation, and this one is not.
+        RequestError: The times, the weight or the coupling need a Gaussian degradation, and this one is not.
     """
 
     requires: ClassVar[type[nn.Module]] = Restorer
@@ -72,25 +74,28 @@ class Denoising(Objective):
         restorer: Restorer,
         *,
         loss: Literal["l1", "l2"] | None = None,
-        times: Literal["uniform", "logit-normal", "log-normal"] = "uniform",
+        times: Literal["uniform", "logit-normal", "log-normal"] | None = None,
         mean: float | None = None,
         deviation: PositiveFloat | None = None,
         weight: Literal["none", "min-snr", "edm", "p2"] = "none",
         gamma: PositiveFloat | None = None,
         terminal: Annotated[float, Field(ge=0, le=1)] | None = None,
         label_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        coupling: Literal["independent", "optimal"] = "independent",
     ) -> None:
         advice = restorer.degradation.advice()
         self.restorer = restorer
         self.loss = advice.loss if loss is None else loss
-        self.times, self.weight = times, weight
+        times = advice.times if times is None else times
+        self.times, self.weight, self.coupling = times, weight, coupling
         self.mean = {"log-normal": -1.2}.get(times, 0.0) if mean is None else mean
         self.deviation = {"log-normal": 1.2}.get(times, 1.0) if deviation is None else deviation
         self.gamma = {"p2": 1.0}.get(weight, 5.0) if gamma is None else gamma
         self.terminal = advice.terminal if terminal is None else terminal
         self.label_dropout = label_dropout
         for name, value, plain in (("times", times, times != "log-normal"),
-                                   ("weight", weight, weight == "none")):  # fmt: skip
+                                   ("weight", weight, weight == "none"),
+                                   ("coupling", coupling, coupling == "independent")):  # fmt: skip
             if not plain and not isinstance(restorer.degradation, GaussianDegradation):
                 raise RequestError(
                     f"objective.{name} = {value!r} needs Gaussian noise, and {restorer.degradation!r} is none"
@@ -154,6 +159,8 @@ class Denoising(Objective):
         restorer = self.restorer
         t = self.draw_times(len(x), generator=generator)
         z = restorer.degradation.draw(x, generator=generator)
+        if self.coupling == "optimal" and z is not None:
+            z = z[_nearest(x, z)]
         x_t = jittered(restorer.degradation.degrade(x, t, z), restorer.jitter, generator)
         target = restorer.target(x, x_t, t, z)
         if y is not None and restorer.backbone.takes_labels:
@@ -177,6 +184,14 @@ class Denoising(Objective):
         if self.times == "logit-normal" or not isinstance(degradation, GaussianDegradation):
             return cast_like(normal.sigmoid(), u)
         return cast_like(time_at(degradation, -2 * normal), u)
+
+
+def _nearest(x: Tensor, z: Tensor) -> Tensor:
+    """Return the permutation of noise ``(B, *shape)`` with the least sum of squared distances to the data."""
+    from scipy.optimize import linear_sum_assignment  # slow to import, and seldom needed
+
+    gain = (x.flatten(1) @ z.flatten(1).mT).cpu().numpy()
+    return torch.from_numpy(linear_sum_assignment(gain, maximize=True)[1]).to(z.device)
 
 
 class Likelihood(Objective):

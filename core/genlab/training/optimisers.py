@@ -122,16 +122,27 @@ class _Muon(torch.optim.Optimizer):
 
     def _step_matrices(self, moved: list[tuple[Tensor, Tensor]], group: dict[str, Any]) -> None:
         lr, momentum = group["lr"], group["momentum"]
-        for p, gradient in moved:
-            state = self.state[p]
-            if not state:
-                state["mean"] = torch.zeros_like(p)
-            mean = state["mean"].lerp_(gradient, 1 - momentum)
-            ahead = gradient.lerp(mean, momentum).flatten(1)
-            rows, columns = ahead.shape
+        if not moved:
+            return
+        weights, gradients = [p for p, _ in moved], [gradient for _, gradient in moved]
+        for p in weights:
+            if not self.state[p]:
+                self.state[p]["mean"] = torch.zeros_like(p)
+        means = [self.state[p]["mean"] for p in weights]
+        torch._foreach_lerp_(means, gradients, 1 - momentum)
+        ahead = torch._foreach_lerp(gradients, means, momentum)
+        torch._foreach_mul_(weights, 1 - lr * group["weight_decay"])
+        alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}  # many small products at once
+        for p, step in zip(weights, ahead, strict=True):
+            matrix = step.flatten(1)
+            alike.setdefault(matrix.shape, []).append((p, matrix))
+        for (rows, columns), pairs in alike.items():
             size = lr * group["gain"] * math.sqrt(max(1, rows / columns))
-            step = orthogonalised(ahead, group["iterations"])
-            p.mul_(1 - lr * group["weight_decay"]).sub_(step.view(p.shape), alpha=size)
+            steps = orthogonalised(
+                torch.stack([matrix for _, matrix in pairs]), group["iterations"]
+            )
+            for (p, _), step in zip(pairs, steps, strict=True):
+                p.sub_(step.view(p.shape), alpha=size)
 
     def _step_rest(self, moved: list[tuple[Tensor, Tensor]], group: dict[str, Any]) -> None:
         for p, _ in moved:
@@ -165,20 +176,23 @@ def orthogonalised(G: Tensor, iterations: int = 5) -> Tensor:
     Source: Jordan et al. 2024 (https://kellerjordan.github.io/posts/muon).
 
     Args:
-        G: A matrix ``(n, m)``.
+        G: A matrix ``(n, m)``, or several ``(B, n, m)``.
         iterations: How many.
 
     Returns:
-        ``(n, m)`` in the arithmetic of ``G``. Of a matrix of zeros: zeros.
+        The same shape in the arithmetic of ``G``. Of a matrix of zeros: zeros.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
-    tall = G.shape[0] > G.shape[1]
-    X: Tensor = G / G.norm().clamp_min(1e-12)
+    tall = G.shape[-2] > G.shape[-1]
+    X: Tensor = G / torch.linalg.matrix_norm(G, keepdim=True).clamp_min(1e-12)
+    several = X.ndim > 2
+    X = X if several else X[None]
     X = X.bfloat16() if X.is_cuda else X.float()
     X = X.mT if tall else X  # the smaller of X X^T and X^T X
     for _ in range(iterations):
         A = X @ X.mT
-        X = torch.addmm(X, torch.addmm(A, A, A, beta=b, alpha=c), X, beta=a)
+        X = torch.baddbmm(X, torch.baddbmm(A, A, A, beta=b, alpha=c), X, beta=a)
+    X = X if several else X[0]
     return (X.mT if tall else X).to(G.dtype)
 
 

@@ -23,7 +23,7 @@ from genlab.training.average import moving_average
 from genlab.training.checkpoint import Checkpoint, optimiser_from_tensors, optimiser_to_tensors
 from genlab.training.optimisers import AdamW
 from genlab.training.order import Order
-from genlab.training.precision import bf16_is_faster
+from genlab.training.precision import uses_bf16
 from genlab.training.schedule import rate_factor
 from genlab.training.settings import TrainingSettings, settings_of
 
@@ -236,8 +236,8 @@ class Training:
         self._in_step = False
 
     def _mixed(self, shape: tuple[int, ...]) -> bool:
-        auto = bf16_is_faster(self.device, shape, self.objective.mixed_precision)
-        return {"auto": auto, "bf16": True, "fp32": False}[self.settings.precision]
+        precision = self.settings.precision
+        return uses_bf16(precision, self.device, shape, self.objective.mixed_precision)
 
     def _skip(self, loss: float) -> None:
         self.skipped += 1

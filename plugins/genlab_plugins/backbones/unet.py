@@ -73,7 +73,7 @@ class UNet(Backbone):
         self.middle = _Middle(channels[-1], features, attention)
         last = nn.Conv2d(channels[0], pixels, 3, padding=1, bias=False)
         nn.init.zeros_(last.weight)
-        self.last = nn.Sequential(nn.GroupNorm(channels[0] // _GROUP, channels[0]), nn.SiLU(), last)
+        self.last = nn.Sequential(_norm(channels[0]), nn.SiLU(), last)
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
         """Map ``(B, C, H, W)`` to the same shape."""
@@ -97,9 +97,14 @@ class UNet(Backbone):
         return nn.functional.pad(x, (0, right, 0, bottom), mode="replicate")
 
 
-_GROUP = 8  # channels per normalised group
+_GROUP = 8  # channels per normalised group, where the wider ones do not fit
+_WIDE = 16  # channels per normalised group: half of the groups cost .75 of the time, and no quality
 _GRID = 16  # places along the longer side that the stem leaves at most
 _HEAD = 32  # channels per attention head, or a few more
+
+
+def _norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(channels // (_GROUP if channels % _WIDE else _WIDE), channels)
 
 
 def _usual_patch(side: int) -> int:
@@ -114,10 +119,10 @@ class _Block(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, features: int) -> None:
         super().__init__()
-        self.norm_1 = nn.GroupNorm(inputs // _GROUP, inputs)
+        self.norm_1 = _norm(inputs)
         self.conv_1 = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.condition = nn.Linear(features, 2 * outputs)
-        self.norm_2 = nn.GroupNorm(outputs // _GROUP, outputs)
+        self.norm_2 = _norm(outputs)
         self.conv_2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
         nn.init.zeros_(self.conv_2.weight)
@@ -137,7 +142,7 @@ class _Attention(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.heads = next(n for n in range(max(channels // _HEAD, 1), 0, -1) if channels % n == 0)
-        self.norm = nn.GroupNorm(channels // _GROUP, channels)
+        self.norm = _norm(channels)
         self.qkv = nn.Linear(channels, 3 * channels)
         self.out = nn.Linear(channels, channels)
         nn.init.zeros_(self.out.weight)
