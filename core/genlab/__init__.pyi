@@ -32,6 +32,7 @@ from .components import Job as Job
 from .components import Kind as Kind
 from .components import LazyImages as LazyImages
 from .components import LinearDegradation as LinearDegradation
+from .components import MeanObjective as MeanObjective
 from .components import Metric as Metric
 from .components import MetricTags as MetricTags
 from .components import Network as Network

@@ -42,6 +42,7 @@ from .metric import HasModes as HasModes
 from .metric import Metric as Metric
 from .metric import MetricTags as MetricTags
 from .metric import ScoresEach as ScoresEach
+from .objective import MeanObjective as MeanObjective
 from .objective import Network as Network
 from .objective import Objective as Objective
 from .optimiser import Optimiser as Optimiser

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat
@@ -13,8 +14,8 @@ from torch.nn import functional
 from genlab.components.dataset import DataSpec, dequantise
 from genlab.components.degradation import GaussianDegradation, cast_like, time_at
 from genlab.components.density import Density, Flow
-from genlab.components.objective import Network, Objective
-from genlab.diffusion.restorer import Restorer, jittered
+from genlab.components.objective import MeanObjective, Network
+from genlab.diffusion.restorer import Restorer
 from genlab.errors import RequestError
 
 __all__ = ["Denoising", "Likelihood"]
@@ -22,7 +23,7 @@ __all__ = ["Denoising", "Likelihood"]
 _LARGEST = 60.0  # of log-SNRs that weights are computed at: exp(60) is finite in float64
 
 
-class Denoising(Objective):
+class Denoising(MeanObjective):
     r"""Learn to undo a degradation.
 
     .. math:: \min_\theta \mathbb{E}_{x_0, t, z} \, w(t) \, \bigl\| f_\theta(D(x_0, t; z), t) - \text{target}
@@ -152,19 +153,33 @@ class Denoising(Objective):
             of_estimate = snr / (1 + snr).pow(self.gamma)
         return cast_like(of_estimate * self.restorer.gain(at, log_snr).square(), t)
 
-    def __call__(
-        self, network: Network, x: Tensor, y: Tensor | None, *, generator: torch.Generator
-    ) -> Tensor:
-        """Return the loss of a batch, a scalar."""
+    def draw(
+        self, x: Tensor, y: Tensor | None, *, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:
+        """Draw times, the draw of the degradation, the noise that hides it, and which labels are hidden."""
         restorer = self.restorer
         t = self.draw_times(len(x), generator=generator)
         z = restorer.degradation.draw(x, generator=generator)
         if self.coupling == "optimal" and z is not None:
             z = z[_nearest(x, z)]
-        x_t = jittered(restorer.degradation.degrade(x, t, z), restorer.jitter, generator)
-        target = restorer.target(x, x_t, t, z)
+        noise = hidden = None
+        if restorer.jitter:
+            noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
         if y is not None and restorer.backbone.takes_labels:
             hidden = torch.rand(len(y), generator=generator, device=y.device) < self.label_dropout
+        return t, z, noise, hidden
+
+    def mean_loss(
+        self, network: Network, x: Tensor, y: Tensor | None, drawn: Sequence[Any]
+    ) -> Tensor:
+        """Return the mean loss of some examples of a batch, a scalar."""
+        restorer = self.restorer
+        t, z, noise, hidden = drawn
+        x_t = restorer.degradation.degrade(x, t, z)
+        if noise is not None:
+            x_t = x_t + restorer.jitter * noise
+        target = restorer.target(x, x_t, t, z)
+        if y is not None and hidden is not None:
             y = y.masked_fill(hidden, -1)
         output = network(restorer.seen(x_t, t), t, y).float()
         distance = functional.l1_loss if self.loss == "l1" else functional.mse_loss
@@ -194,7 +209,7 @@ def _nearest(x: Tensor, z: Tensor) -> Tensor:
     return torch.from_numpy(linear_sum_assignment(gain, maximize=True)[1]).to(z.device)
 
 
-class Likelihood(Objective):
+class Likelihood(MeanObjective):
     r"""Maximise the likelihood of a density, and tell its classes apart.
 
     .. math:: \min_\theta \mathbb{E}_{x, y} \Bigl[ -\frac{\lambda}{D} \log p_\theta(x)
@@ -243,11 +258,16 @@ class Likelihood(Objective):
             smooth = dequantise(x, self.spec, generator=generator)
             self.density.initialise(smooth, generator=generator)
 
-    def __call__(
-        self, network: Network, x: Tensor, y: Tensor | None, *, generator: torch.Generator
+    def draw(self, x: Tensor, y: Tensor | None, *, generator: torch.Generator) -> tuple[Tensor]:
+        """Dequantise the examples, ``(B, *shape)``."""
+        return (dequantise(x, self.spec, generator=generator),)
+
+    def mean_loss(
+        self, network: Network, x: Tensor, y: Tensor | None, drawn: Sequence[Any]
     ) -> Tensor:
-        """Return the loss of a batch, a scalar."""
-        joint = network(dequantise(x, self.spec, generator=generator)).float()
+        """Return the mean loss of some examples of a batch, a scalar."""
+        (smooth,) = drawn
+        joint = network(smooth).float()
         loss = -self.likelihood * joint.logsumexp(1).mean()
         if y is None or joint.shape[1] == 1:
             return loss

@@ -70,6 +70,9 @@ class TrainingSettings(BaseModel):
 
     budget: Budget = Field(description="how long: steps, epochs or minutes")
     batch: PositiveInt = Field(128, description="examples per step")
+    accumulate: PositiveInt = Field(
+        1, description="parts that a batch is computed in, one after the other, to save memory"
+    )
     warmup: NonNegativeFloat = Field(
         0.05, le=1, description="share of the budget with a rising learning rate"
     )

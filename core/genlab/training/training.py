@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +16,15 @@ from genlab.components.dataset import Examples
 from genlab.components.objective import Network, Objective
 from genlab.components.optimiser import MakeOptimiser, Optimiser
 from genlab.errors import RunError
-from genlab.seeds import generator_of
+from genlab.processes import Group
+from genlab.seeds import generator_of, sub_seed
 from genlab.training.augment import augment
 from genlab.training.average import moving_average
+from genlab.training.batches import Batches
 from genlab.training.checkpoint import Checkpoint, optimiser_from_tensors, optimiser_to_tensors
 from genlab.training.optimisers import AdamW
 from genlab.training.order import Order
+from genlab.training.parts import Parts, distributed, mean_of_parts
 from genlab.training.precision import uses_bf16
 from genlab.training.schedule import rate_factor
 from genlab.training.settings import TrainingSettings, settings_of
@@ -32,8 +34,6 @@ __all__ = ["Fitted", "StepLog", "StepRecord", "Training", "fit"]
 _EVERY, _LINES = 20, 50  # steps between two lines of a log, and how many lines make a curve
 _PATIENCE = 50  # steps in a row without a finite gradient before a training is given up
 _FIRST = 2000  # examples that weights may be initialised with
-
-Batch = tuple[Tensor, Tensor | None]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class StepRecord:
         grad_norm: Norm of the gradient before it was clipped.
         elapsed: Seconds of training so far.
         skipped: Steps so far whose gradient was not finite.
+        asked: Whether one of several processes was asked to stop.
     """
 
     step: int
@@ -57,6 +58,7 @@ class StepRecord:
     grad_norm: Tensor
     elapsed: float
     skipped: int
+    asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,11 @@ class Training:
         optimiser: The rule that changes weights. None: AdamW.
         seed: Seed of the order of examples and of the objective's randomness.
         device: Where to train.
+        group: The processes that train together, each of which iterates over a training of its own; None:
+            there is one.
+
+    Raises:
+        RequestError: The batches of the objective cannot be computed in as many parts as are asked for.
 
     Example:
         >>> import genlab
@@ -112,9 +119,11 @@ class Training:
         optimiser: Optimiser | MakeOptimiser | None = None,
         seed: int = 0,
         device: torch.device | str = "cpu",
+        group: Group | None = None,
     ) -> None:
-        self.objective, self.settings = objective, settings
+        self.objective, self.settings, self.group, self.seed = objective, settings, group, seed
         self.device = torch.device(device)
+        mean = mean_of_parts(objective, settings, 1 if group is None else group.size)
         shape = tuple(examples.x.shape[1:])
         self.module = objective.module
         if type(objective).initialise is not Objective.initialise:
@@ -131,12 +140,16 @@ class Training:
             make.build(self.parameters) if isinstance(make, Optimiser) else make(self.parameters)
         )
         self.rates = [float(group["lr"]) for group in self.optimiser.param_groups]
+        self.budget = settings.budget.counted(len(examples), settings.batch)
+        self.order = Order(len(examples), settings.batch, seed)
+        wrapped = None if group is None else distributed(objective, self.examples, self.device)
         self.average = moving_average(self.module, settings.ema)
-        self.network = _network(self.module, self.device, self._mixed(shape))
+        self.network = _network(wrapped or self.module, self.device, self._mixed(shape))
+        self.parts = None if mean is None else Parts(
+            mean, self.network, wrapped, pieces=settings.accumulate, group=group
+        )  # fmt: skip
         self.generator = generator_of(seed, "objective", device=self.device)
         self.global_state = generator_of(seed, "modules").get_state()
-        self.order = Order(len(examples), settings.batch, seed)
-        self.budget = settings.budget.counted(len(examples), settings.batch)
         self.step, self.elapsed, self.skipped = 0, 0.0, 0
         self.skipped_in_a_row = 0
         self._in_step = False
@@ -162,7 +175,9 @@ class Training:
         Raises:
             RunError: The loss stays infinite or not a number.
         """
-        with self._batches() as batches:
+        with Batches(self.examples, self.order, self.device, self.group).beginning(
+            self.step
+        ) as batches:
             while self.progress < 1:
                 begun = time.perf_counter()
                 self.module.train()
@@ -170,9 +185,10 @@ class Training:
                 self._in_step = True
                 loss, norm, rate = self._step(x, y)
                 self.elapsed += time.perf_counter() - begun
+                asked = False if self.group is None else self._agree(self.group, loss, norm)
                 self._in_step = False
                 yield StepRecord(
-                    self.step, self.progress, loss, rate, norm, self.elapsed, self.skipped
+                    self.step, self.progress, loss, rate, norm, self.elapsed, self.skipped, asked
                 )
 
     def _step(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor, float]:
@@ -187,9 +203,13 @@ class Training:
         if settings.shift or settings.flip:
             x = augment(x, shift=settings.shift, flip=settings.flip, generator=self.generator)
         with self._global_generator():
-            loss = self.objective(self.network, x, y, generator=self.generator)
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            if self.parts is None:
+                loss = self.objective(self.network, x, y, generator=self.generator)
+                self.optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+            else:
+                self.optimiser.zero_grad(set_to_none=True)
+                loss = self.parts.backward(x, y, generator=self.generator)
         norm = nn.utils.clip_grad_norm_(self.parameters, settings.clip)
         self.step += 1
         if math.isfinite(norm):
@@ -199,6 +219,30 @@ class Training:
         else:
             self._skip(float(loss.detach()))
         return loss.detach(), norm, max(self.rates, default=0.0) * factor
+
+    def _agree(self, group: Group, loss: Tensor, norm: Tensor) -> bool:
+        """Take over the loss of the whole batch and the time of the first process.
+
+        Returns:
+            Whether a process was asked to stop.
+
+        Raises:
+            RunError: The processes do not have the same gradient.
+        """
+        clock = self.elapsed if group.rank == 0 else 0.0
+        own = float(norm)
+        numbers = torch.tensor(
+            [0.0, clock, float(group.asked()), own], dtype=torch.float64, device=loss.device
+        )
+        numbers[0] = loss
+        total, self.elapsed, asked, norms = group.add(numbers).tolist()
+        loss.fill_(total)
+        if math.isfinite(norms) and abs(norms - group.size * own) > 1e-3 * norms:
+            raise RunError(
+                f"the {group.size} processes have different gradients: the objective "
+                f"{type(self.objective).__name__} must call the network that it is given"
+            )
+        return bool(asked)
 
     def checkpoint(self) -> Checkpoint:
         """Return everything that is needed to go on.
@@ -251,39 +295,19 @@ class Training:
 
     @contextmanager
     def _global_generator(self) -> Iterator[None]:
-        """Let modules draw from PyTorch's global generator as this training has left it."""
+        """Let modules draw from PyTorch's global generator as this training has left it.
+
+        Of several processes, each draws other numbers, and the state is that of the first.
+        """
         outside = torch.get_rng_state()
         torch.set_rng_state(self.global_state)
+        if self.group is not None and self.group.rank:
+            torch.manual_seed(sub_seed(self.seed, "modules", self.step, self.group.rank))
         try:
             yield
         finally:
             self.global_state = torch.get_rng_state()
             torch.set_rng_state(outside)
-
-    @contextmanager
-    def _batches(self) -> Iterator[Iterator[Batch]]:
-        """Give batches from the current step on; lazy examples are decoded one batch ahead."""
-        if not self.examples.lazy:
-            yield self._resident()
-            return
-        with ThreadPoolExecutor(1) as pool:
-            yield self._ahead(pool)
-
-    def _resident(self) -> Iterator[Batch]:
-        while True:
-            yield self.examples.take(self.order.indices(self.step).to(self.examples.device))
-
-    def _ahead(self, pool: ThreadPoolExecutor) -> Iterator[Batch]:
-        step = self.step
-        coming: Future[Batch] = pool.submit(self._decoded, step)
-        while True:
-            x, y = coming.result()
-            step += 1
-            coming = pool.submit(self._decoded, step)
-            yield x.to(self.device), None if y is None else y.to(self.device)
-
-    def _decoded(self, step: int) -> Batch:
-        return self.examples.take(self.order.indices(step))
 
 
 def fit(

@@ -1,0 +1,69 @@
+"""The batches of a training, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from genlab.components.dataset import Examples
+from genlab.processes import Group
+from genlab.training.order import Order
+
+__all__ = ["Batch", "Batches"]
+
+Batch = tuple[Tensor, Tensor | None]
+"""Examples in the data convention ``(B, *shape)``, and their labels ``(B,)`` or None."""
+
+
+class Batches:
+    """Gives the batch of every step from one on; lazy examples are decoded one batch ahead.
+
+    Of several processes, each decodes its share of the lazy examples of a batch, and has them all.
+
+    Args:
+        examples: The training split; lazy, or on the device.
+        order: Which examples are those of a step.
+        device: Where the batches are needed.
+        group: The processes; None: there is one.
+    """
+
+    def __init__(
+        self, examples: Examples, order: Order, device: torch.device, group: Group | None
+    ) -> None:
+        self.examples, self.order, self.device, self.group = examples, order, device, group
+
+    @contextmanager
+    def beginning(self, step: int) -> Iterator[Iterator[Batch]]:
+        """Give the batches from a step on, counted from 0."""
+        if not self.examples.lazy:
+            yield self._resident(step)
+            return
+        with ThreadPoolExecutor(1) as pool:
+            yield self._ahead(pool, step)
+
+    def _resident(self, step: int) -> Iterator[Batch]:
+        while True:
+            yield self.examples.take(self.order.indices(step).to(self.examples.device))
+            step += 1
+
+    def _ahead(self, pool: ThreadPoolExecutor, step: int) -> Iterator[Batch]:
+        coming: Future[Batch] = pool.submit(self._decoded, step)
+        while True:
+            x, y = coming.result()
+            step += 1
+            coming = pool.submit(self._decoded, step)
+            yield self._whole(x), None if y is None else self._whole(y)
+
+    def _decoded(self, step: int) -> Batch:
+        indices = self.order.indices(step)
+        return self.examples.take(
+            indices if self.group is None else indices[self.group.own(len(indices))]
+        )
+
+    def _whole(self, rows: Tensor) -> Tensor:
+        rows = rows.to(self.device)
+        return rows if self.group is None else self.group.whole(rows, self.order.batch)
