@@ -22,6 +22,7 @@ from .components import DiagonalDegradation as DiagonalDegradation
 from .components import DiffusersBackbone as DiffusersBackbone
 from .components import Engine as Engine
 from .components import Examples as Examples
+from .components import FittedBackbone as FittedBackbone
 from .components import FittedDensity as FittedDensity
 from .components import Flow as Flow
 from .components import GaussianDegradation as GaussianDegradation
@@ -96,6 +97,7 @@ from .training import Likelihood as Likelihood
 from .training import Muon as Muon
 from .training import Training as Training
 from .training import fit as fit
+from .training import fit_backbone as fit_backbone
 from .training import fit_density as fit_density
 from .training import fit_prior as fit_prior
 

@@ -159,7 +159,7 @@ def test_a_density_alone_is_trained_or_fitted() -> None:
     fitted = resolved(density="gmm", dataset="moons")
     assert isinstance(fitted.method, FittedAlone)
     assert fitted.learned is None
-    with pytest.raises(RequestError, match="a density that is fitted at once has no budget"):
+    with pytest.raises(RequestError, match="what is fitted at once, and not trained, has no budget"):
         fitted.with_budget(steps=3)
 
 
@@ -419,7 +419,7 @@ def test_a_broken_package_does_not_spoil_the_answer(monkeypatch: pytest.MonkeyPa
         return get(self, name)
 
     monkeypatch.setattr(Registry, "get", broken)
-    with pytest.raises(RequestError, match=r"These fit: diffusers-unet, dit, mlp, timm$"):
+    with pytest.raises(RequestError, match=r"These fit: diffusers-unet, dit, ideal, mlp, timm$"):
         refuse_misfit("backbone", "own", frozenset({"vector"}), with_shape(1, 8, 8).spec)
     with pytest.raises(RequestError, match=r"These fit it: (?!.*cold,)") as caught:
         refuse_sampler(registry("sampler").get("ddim")(), Fade())

@@ -1,6 +1,7 @@
 from .backbone import Backbone as Backbone
 from .backbone import BackboneTags as BackboneTags
 from .backbone import DiffusersBackbone as DiffusersBackbone
+from .backbone import FittedBackbone as FittedBackbone
 from .backbone import as_backbone as as_backbone
 from .component import Component as Component
 from .data import ArrayDataset as ArrayDataset

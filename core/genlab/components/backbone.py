@@ -7,13 +7,15 @@ import inspect
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from genlab.components.dataset import KINDS, DataSpec, Kind
+from genlab.components.degradation import Degradation
 from genlab.components.module import ModuleComponent
 from genlab.errors import RequestError
 
-__all__ = ["Backbone", "BackboneTags", "DiffusersBackbone", "as_backbone"]
+__all__ = ["Backbone", "BackboneTags", "DiffusersBackbone", "FittedBackbone", "as_backbone"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,35 @@ class Backbone(ModuleComponent):
             t: Times ``(B,)`` in [0, 1].
             y: Labels ``(B,)``, -1 for "no label", or None. Only a backbone that was built with
                 classes looks at them.
+        """
+
+
+class FittedBackbone(Backbone):
+    """A backbone whose weights follow from the data at once, without gradients (abstract).
+
+    It is told what it has to undo, sees degraded data as it is, and returns the estimate of x_0 itself.
+    """
+
+    @abc.abstractmethod
+    def undo(self, degradation: Degradation, *, jitter: float) -> None:
+        """Be told what is to be undone, before anything else.
+
+        Args:
+            degradation: What destroys the data.
+            jitter: Deviation of the noise that degraded data is seen under.
+
+        Raises:
+            RequestError: It cannot undo that.
+        """
+
+    @abc.abstractmethod
+    def fit(self, x: Tensor, y: Tensor | None = None, *, generator: torch.Generator) -> None:
+        """Set the weights from data.
+
+        Args:
+            x: Data ``(N, *shape)``.
+            y: Labels ``(N,)`` or None.
+            generator: Source of randomness, on the CPU.
         """
 
 

@@ -65,7 +65,7 @@ class AllParts(Parts):
     """All components of a run, built and fitting together.
 
     Args:
-        objective: What a step of training minimises; None where a density is fitted at once.
+        objective: What a step of training minimises; None where all is fitted at once.
         metrics: The metrics by name.
     """
 
@@ -145,10 +145,11 @@ def _diffusion(
     backbone: nn.Module = _bounded("backbone", method.backbone, objects, known)
     _refuse_other_data("backbone", backbone, known)
     mixed = as_backbone(backbone).tags.mixed_precision
+    precision = method.learned.settings.precision if method.learned else "fp32"
     restorer = Restorer(
         backbone, degradation, prediction=method.restorer.prediction,
         jitter=method.restorer.jitter, deviation=0.5 if spec.bounded else 1.0,
-        bf16=uses_bf16(method.learned.settings.precision, device, spec.shape, mixed),
+        bf16=uses_bf16(precision, device, spec.shape, mixed),
     )  # fmt: skip
     if len(spec.shape) == 3:
         restorer.backbone.to(memory_format=torch.channels_last)

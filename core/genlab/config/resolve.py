@@ -11,6 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, TypeVar
 
+from genlab.components.backbone import FittedBackbone
 from genlab.components.component import Component
 from genlab.components.dataset import Dataset, DataSpec
 from genlab.components.degradation import Advice, Degradation
@@ -165,20 +166,35 @@ class _Resolver:
         refuse_misfit("degradation", degradation.name, built.tags.data, self.spec)
         advice = built.advice()
         restorer = {"prediction": advice.prediction, "jitter": advice.jitter}
-        usual = self.by_kind
+        backbone = self._whole("backbone", self.by_kind["backbone"])
         return Diffusion(
             degradation=degradation,
-            backbone=self._whole("backbone", usual["backbone"]),
+            backbone=backbone,
             sampler=self._whole("sampler", advice.sampler),
             restorer=checked(
                 RestorerSettings, "restorer", {**restorer, **self.given.get("restorer", {})}
             ),
-            learned=Learned(
-                self._objective("denoising", advice),
-                self._whole("optimiser", usual["optimiser"]),
-                settings_of(merge_training(usual["training"], training)),
-            ),
+            learned=self._denoising(backbone, advice, training),
             prior=self._prior(degradation, built),
+        )
+
+    def _denoising(
+        self, backbone: Chosen, advice: Advice, training: Mapping[str, Any]
+    ) -> Learned | None:
+        """Settle how a backbone learns; None where it is fitted at once, and what says how is refused."""
+        if _is_fitted("backbone", backbone, self.objects):
+            what = f"the backbone {backbone.name!r}"
+            refuse_untrained(self.given, what)
+            asked = {
+                f"restorer.{key}": value for key, value in self.given.get("restorer", {}).items()
+            }
+            refuse_unused(asked, ["restorer.prediction"], f"{what} gives the estimate itself")
+            return None
+        usual = self.by_kind
+        return Learned(
+            self._objective("denoising", advice),
+            self._whole("optimiser", usual["optimiser"]),
+            settings_of(merge_training(usual["training"], training)),
         )
 
     def _alone(self, training: Mapping[str, Any]) -> TrainedAlone | FittedAlone:
@@ -186,7 +202,7 @@ class _Resolver:
         why = f"the density {density.name!r} stands alone, without a degradation"
         refuse_unused(self.given, OF_A_DIFFUSION, why)
         if _is_fitted("density", density, self.objects):
-            refuse_untrained(self.given, density.name)
+            refuse_untrained(self.given, f"the density {density.name!r}")
             return FittedAlone(density)
         usual = defaults()["density"]["bounded" if self.spec.bounded else "vector"]
         learned = Learned(
@@ -297,12 +313,13 @@ def _takes(role: str, name: str, kind: str) -> bool:
 
 
 def _is_fitted(slot: str, chosen: Chosen, objects: Objects) -> bool:
-    """Say whether a density is fitted at once."""
+    """Say whether a density or a backbone is fitted at once."""
+    fitted = (FittedDensity, FittedBackbone)
     found = objects.get(slot)
     if isinstance(found, Component):
-        return isinstance(found, FittedDensity)
+        return isinstance(found, fitted)
     cls: Callable[..., Any] = class_of(slot, chosen, objects)
-    return inspect.isclass(cls) and issubclass(cls, FittedDensity)
+    return inspect.isclass(cls) and issubclass(cls, fitted)
 
 
 def _is_broken(role: str, chosen: Chosen) -> bool:

@@ -76,7 +76,7 @@ class Diffusion:
         backbone: The network.
         sampler: How to walk back.
         restorer: What the network predicts.
-        learned: How.
+        learned: How; None where it is fitted at once.
         prior: The density of the degraded state, or None where nothing is left at t = 1.
     """
 
@@ -84,7 +84,7 @@ class Diffusion:
     backbone: Chosen
     sampler: Chosen
     restorer: RestorerSettings
-    learned: Learned
+    learned: Learned | None
     prior: FittedPrior | TrainedPrior | None
 
 
@@ -139,7 +139,7 @@ class Resolved:
 
     @property
     def learned(self) -> Learned | None:
-        """How weights are learned, or None where a density is fitted at once."""
+        """How weights are learned, or None where all is fitted at once."""
         return None if isinstance(self.method, FittedAlone) else self.method.learned
 
     @property
@@ -219,7 +219,7 @@ class Resolved:
         """
         learned = self.learned
         if learned is None or isinstance(self.method, FittedAlone):
-            raise RequestError("a density that is fitted at once has no budget")
+            raise RequestError("what is fitted at once, and not trained, has no budget")
         settings = settings_of({**_unbudgeted(learned.settings), **budget})
         method = replace(self.method, learned=replace(learned, settings=settings))
         return replace(self, method=method)
@@ -237,6 +237,7 @@ def _read(tables: Mapping[str, Any]) -> Resolved:
     training = dict(tables["training"])
     run = {key: training.pop(key) for key in RunSettings.model_fields if key in training}
     method: Method
+    learned: Learned | None = None
     if "objective" in found:
         learned = Learned(found["objective"], found["optimiser"], settings_of(training))
     if "degradation" in found:
@@ -250,7 +251,7 @@ def _read(tables: Mapping[str, Any]) -> Resolved:
             found["degradation"], found["backbone"], found["sampler"],
             checked(RestorerSettings, "restorer", tables["restorer"]), learned, prior,
         )  # fmt: skip
-    elif "objective" in found:
+    elif learned is not None:
         method = TrainedAlone(found["density"], learned)
     else:
         method = FittedAlone(found["density"])

@@ -34,18 +34,18 @@ def refuse_unused(given: Mapping[str, Any], names: Iterable[str], why: str) -> N
             raise RequestError(f"{name} has no use here: {why}")
 
 
-def refuse_untrained(given: Mapping[str, Any], density: str) -> None:
-    """Refuse what says how to train a density that is fitted at once.
+def refuse_untrained(given: Mapping[str, Any], what: str) -> None:
+    """Refuse what says how to train something that is fitted at once.
 
     Args:
         given: The request.
-        density: The name of the density.
+        what: What is fitted at once, in words.
 
     Raises:
         RequestError: A budget, an optimiser or another setting of a training was given.
     """
-    why = f"the density {density!r} is fitted at once, and not trained"
-    refuse_unused(given, ["optimiser"], why)
+    why = f"{what} is fitted at once, and not trained"
+    refuse_unused(given, ["objective", "optimiser"], why)
     training = {
         f"training.{key}": value
         for key, value in given.get("training", {}).items()

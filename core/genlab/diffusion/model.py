@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genlab.components.backbone import FittedBackbone
 from genlab.components.dataset import DataSpec
 from genlab.components.density import Density, FittedDensity, Flow
 from genlab.components.sampler import Sampler
@@ -183,8 +184,8 @@ class DiffusionModel(Model):
 
     @property
     def averaged(self) -> bool:
-        """Whether samples come from a moving average of weights: they do."""
-        return True
+        """Whether samples come from a moving average of weights: not where they were fitted at once."""
+        return not isinstance(self.restorer.backbone, FittedBackbone)
 
     def estimates(self, y: Tensor | None = None, guidance: float | None = None) -> Conditioned:
         """Return the restorer as a sampler sees it: in the range of the data, and guided.

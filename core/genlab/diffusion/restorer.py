@@ -28,7 +28,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from genlab.components.backbone import as_backbone
+from genlab.components.backbone import FittedBackbone, as_backbone
 from genlab.components.degradation import (
     Degradation,
     DiagonalDegradation,
@@ -56,7 +56,7 @@ class Restorer(nn.Module):
 
     Args:
         backbone: The network: a :class:`~genlab.Backbone`, or any module whose forward takes ``(x, t)`` or
-            ``(x, t, y)``.
+            ``(x, t, y)``. A :class:`~genlab.FittedBackbone` returns the estimate itself.
         degradation: What destroyed the data.
         prediction: What the network predicts; ``"eps"``, ``"v"`` and ``"edm"`` need Gaussian noise, be it in
             another basis. None: what the degradation advises.
@@ -65,7 +65,7 @@ class Restorer(nn.Module):
         bf16: Whether the network computes estimates under bf16 autocast; what it returns is float32.
 
     Raises:
-        RequestError: The prediction does not fit the degradation.
+        RequestError: The prediction or the backbone does not fit the degradation.
     """
 
     def __init__(
@@ -87,6 +87,8 @@ class Restorer(nn.Module):
         self._basis = _checked_basis(self.prediction, degradation)
         self.backbone = as_backbone(backbone)
         self.degradation = degradation
+        if isinstance(self.backbone, FittedBackbone):
+            self.backbone.undo(degradation, jitter=self.jitter)
 
     def forward(self, x_t: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the estimate of x_0.
@@ -96,6 +98,9 @@ class Restorer(nn.Module):
             t: Times ``(B,)``.
             y: Labels ``(B,)`` or None.
         """
+        if isinstance(self.backbone, FittedBackbone):
+            found: Tensor = self.backbone(x_t, t, y)
+            return found
         if self._basis is None:
             return x_t + self._output(x_t, t, y)
         scales = self._scales(self._basis, x_t, t)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genlab.components.backbone import FittedBackbone
 from genlab.components.dataset import Data, Dataset, Examples, PointSet, dequantise
 from genlab.components.degradation import GaussianDegradation
 from genlab.diffusion.bound import variational_bound
@@ -19,6 +20,7 @@ from genlab.seeds import generator_of
 __all__ = ["accuracy", "likelihood_records"]
 
 _BOUNDED = 10_000  # examples whose bound is estimated
+_BOUNDED_FITTED = 1000  # where the backbone looks at all training examples for each of them
 _LEVELS, _LEVELS_OF_POINTS = 4, 16  # of noise, for each of them: networks of points are fast
 _POINTS = 100_000  # fresh points of a set that can draw them
 
@@ -114,7 +116,8 @@ def _of_density(
 def _of_diffusion(
     model: DiffusionModel, data: Data, generator: torch.Generator, seed: int
 ) -> tuple[int, dict[str, _Number]]:
-    x, _ = _on_cpu(_unseen(data, generator), _BOUNDED)
+    fitted = isinstance(model.restorer.backbone, FittedBackbone)
+    x, _ = _on_cpu(_unseen(data, generator), _BOUNDED_FITTED if fitted else _BOUNDED)
     seeded = generator_of(seed, "bound", device=model.device)
     size = model.batch if data.spec.bounded else len(x)
     levels = _LEVELS if data.spec.bounded else _LEVELS_OF_POINTS

@@ -207,7 +207,7 @@ class Pipeline:
 
 
 def _training(config: Resolved, objects: Objects, parts: AllParts, data: Data) -> Training | None:
-    """Return the training, or None where a density is fitted at once."""
+    """Return the training, or None where all is fitted at once."""
     learned = config.learned
     if learned is None or parts.objective is None:
         return None

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from genlab.components.backbone import FittedBackbone
 from genlab.components.data import described, doubts_of
 from genlab.components.dataset import Data
 from genlab.components.density import FittedDensity
@@ -45,6 +46,7 @@ from genlab.training import (
     Checkpoint,
     StepLog,
     Training,
+    fit_backbone,
     fit_density,
     fit_prior,
     read_checkpoint,
@@ -65,7 +67,7 @@ class Work:
         device: Where to compute.
         parts: The components.
         data: The data.
-        training: The training, or None where a density is fitted at once.
+        training: The training, or None where all is fitted at once.
         hooks: The trackers.
         folder: The run folder.
         watch: What watches the training.
@@ -155,7 +157,7 @@ def _fit_prior(work: Work) -> None:
 
 def _train(work: Work) -> None:
     if work.training is None:
-        _fit_density(work)
+        _fit_at_once(work)
         return
     if work.saved is None:
         _save(work, work.training)  # the weights that it begins with
@@ -243,13 +245,17 @@ def _fresh(work: Work) -> Model:
     return parts.model
 
 
-def _fit_density(work: Work) -> None:
-    density = work.parts.module
-    if not isinstance(density, FittedDensity):
-        raise RunError(f"{type(density).__name__} can neither be trained nor fitted")
-    with work.part("fitting the density", 1):
-        fit_density(density, work.data.train, seed=work.config.seed)
-    tensors = {f"ema.{key}": value for key, value in density.state_dict().items()}
+def _fit_at_once(work: Work) -> None:
+    module, train, seed = work.parts.module, work.data.train, work.config.seed
+    if isinstance(module, FittedBackbone):
+        with work.part("fitting the backbone", 1):
+            fit_backbone(module, train, seed=seed)
+    elif isinstance(module, FittedDensity):
+        with work.part("fitting the density", 1):
+            fit_density(module, train, seed=seed)
+    else:
+        raise RunError(f"{type(module).__name__} can neither be trained nor fitted")
+    tensors = {f"ema.{key}": value for key, value in module.state_dict().items()}
     write_checkpoint(work.folder.checkpoints.last, Checkpoint(tensors))
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from genlab.components.backbone import Backbone
+from genlab.components.backbone import Backbone, FittedBackbone
 from genlab.components.dataset import DataSpec
 from genlab.testing.check import (
     Check,
@@ -26,6 +26,7 @@ from genlab.testing.check import (
 )
 from genlab.testing.component import component_checks
 from genlab.testing.elsewhere import require_no_float64
+from genlab.testing.reference import CosineNoise
 from genlab.testing.specs import built, fitting, labelled, require_built_as_tags_say
 
 __all__ = ["BuildBackbone", "backbone_checks", "check_backbone"]
@@ -71,6 +72,7 @@ _SPECS = (
     DataSpec((2, 5, 4, 6), "volume", 3, ("a", "b", "c")),
 )
 _MANY = 97  # examples of a large batch
+_FITTED = 30  # examples that a backbone is fitted to that needs no training
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,14 @@ class _Case:
         return self.fresh(self.specs[0])
 
     def fresh(self, spec: DataSpec, seed: int = 0) -> Backbone:
-        """Build with a seed of its own, and leave the global generator as it was."""
-        return built(self.build, spec, seed)
+        """Build with a seed of its own, and leave the global generator as it was; fit what is fitted."""
+        backbone = built(self.build, spec, seed)
+        if isinstance(backbone, FittedBackbone):
+            backbone.undo(CosineNoise(), jitter=0.0)
+            y = torch.arange(_FITTED) % spec.classes if spec.classes else None
+            x = example_data(spec.shape, _FITTED, seed=seed)
+            backbone.fit(x, y, generator=seeded(seed))
+        return backbone
 
     def random(self, spec: DataSpec) -> Backbone:
         """Build in eval mode with no parameter at zero, so that every path of the network is open."""

@@ -6,9 +6,10 @@ from genlab.training.checkpoint import (
     require_numbers,
     write_checkpoint,
 )
+from genlab.training.fitted import fit_backbone, fit_density
 from genlab.training.objectives import Denoising, Likelihood
 from genlab.training.optimisers import AdamW, Muon
-from genlab.training.prior import fit_density, fit_prior
+from genlab.training.prior import fit_prior
 from genlab.training.settings import UNITS, Budget, TrainingSettings, settings_of
 from genlab.training.training import Fitted, StepLog, StepRecord, Training, fit
 
@@ -26,6 +27,7 @@ __all__ = [
     "Training",
     "TrainingSettings",
     "fit",
+    "fit_backbone",
     "fit_density",
     "fit_prior",
     "read_checkpoint",

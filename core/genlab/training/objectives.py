@@ -11,6 +11,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 from torch.nn import functional
 
+from genlab.components.backbone import FittedBackbone
 from genlab.components.dataset import DataSpec, dequantise
 from genlab.components.degradation import GaussianDegradation, cast_like, time_at
 from genlab.components.density import Density, Flow
@@ -65,7 +66,8 @@ class Denoising(MeanObjective):
             which the sum of squared distances is least, so that trajectories cross less.
 
     Raises:
-        RequestError: The times, the weight or the coupling need a Gaussian degradation, and this one is not.
+        RequestError: The times, the weight or the coupling need a Gaussian degradation, and this one is not;
+            or the backbone is fitted at once.
     """
 
     requires: ClassVar[type[nn.Module]] = Restorer
@@ -84,6 +86,11 @@ class Denoising(MeanObjective):
         label_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
         coupling: Literal["independent", "optimal"] = "independent",
     ) -> None:
+        if isinstance(restorer.backbone, FittedBackbone):
+            raise RequestError(
+                f"the backbone {type(restorer.backbone).__name__} is fitted at once, and not trained: "
+                f"genlab.fit_backbone fits it"
+            )
         advice = restorer.degradation.advice()
         self.restorer = restorer
         self.loss = advice.loss if loss is None else loss

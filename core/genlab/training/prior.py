@@ -7,21 +7,18 @@ from typing import Any
 
 import torch
 
-from genlab.components.dataset import DataSpec, Examples, dequantise
+from genlab.components.dataset import DataSpec, Examples
 from genlab.components.degradation import Degradation
 from genlab.components.density import Density, FittedDensity
 from genlab.components.optimiser import MakeOptimiser, Optimiser
 from genlab.components.registry import build
 from genlab.diffusion.prior import Prior, summaries, summary_spec
-from genlab.errors import RequestError
 from genlab.seeds import generator_of, sub_seed
+from genlab.training.fitted import MOST
 from genlab.training.objectives import Likelihood
 from genlab.training.training import fit
 
-__all__ = ["MOST", "PRIOR_SETTINGS", "fit_density", "fit_prior"]
-
-MOST = 60_000
-"""Examples that a density is fitted on at most."""
+__all__ = ["PRIOR_SETTINGS", "fit_prior"]
 
 PRIOR_SETTINGS: Mapping[str, Any] = {"steps": 3000, "batch": 512, "clip": 50.0}
 """How a prior is trained that is not fitted at once, where nothing else is said."""
@@ -86,32 +83,6 @@ def fit_prior(
             **{**_without_budget(settings), **settings},
         )  # fmt: skip
     return Prior(degradation, spec, built.eval())
-
-
-def fit_density(density: FittedDensity, examples: Examples, *, seed: int = 0) -> None:
-    """Fit a density of the data at once, to data as it is scored: images are dequantised.
-
-    Args:
-        density: The density, built for the data.
-        examples: The training split, of which at most 60,000 examples chosen at random are looked at.
-        seed: Seed of all that is random.
-
-    Raises:
-        RequestError: It was not built with the spec of its data.
-
-    Example:
-        >>> import genlab
-        >>> data = genlab.load("digits")
-        >>> density = genlab.build("density", "normal", data.spec)
-        >>> fit_density(density, data.train)
-    """
-    spec = density.built_for
-    if not isinstance(spec, DataSpec):
-        raise RequestError(f"{type(density).__name__} was not built with the spec of its data")
-    generator = generator_of(seed, "density")
-    x, y = examples.some(MOST, generator=generator)
-    smooth = dequantise(x.cpu(), spec, generator=generator)
-    density.fit(smooth, None if y is None else y.cpu(), generator=generator)
 
 
 def _without_budget(given: Mapping[str, Any]) -> dict[str, Any]:

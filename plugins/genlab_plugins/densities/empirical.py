@@ -13,7 +13,7 @@ from genlab import DataSpec, DensityTags, FittedDensity, Kind
 from genlab_plugins.densities.bandwidth import chosen_bandwidth
 from genlab_plugins.densities.labels import labelled
 
-__all__ = ["Empirical"]
+__all__ = ["Empirical", "take_sizes"]
 
 _NARROW = 0.05  # deviations of a feature
 
@@ -57,7 +57,7 @@ class Empirical(FittedDensity):
         self.register_buffer("examples", torch.zeros(1, features))
         self.register_buffer("labels", torch.zeros(1, dtype=torch.int64))
         self.register_buffer("scale", torch.ones(features))
-        self.register_load_state_dict_pre_hook(_take_sizes)
+        self.register_load_state_dict_pre_hook(take_sizes)
 
     def fit(self, x: Tensor, y: Tensor | None = None, *, generator: torch.Generator) -> None:
         """Keep examples, chosen at random where there are too many."""
@@ -107,7 +107,7 @@ class Empirical(FittedDensity):
         return (self.labels[None] == y[:, None]) | (y[:, None] < 0)
 
 
-def _take_sizes(module: torch.nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+def take_sizes(module: torch.nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
     """Give the buffers the sizes of a state that is about to be loaded."""
     for name in ("examples", "labels"):
         if prefix + name in state:
