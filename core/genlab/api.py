@@ -73,7 +73,7 @@ def run(
         sampler: How to walk back.
         density: A density; without a degradation, it is trained on the data itself.
         classify: Whether a density learns the classes and to tell them apart, which is
-            ``training.conditional = true`` and ``objective.cross_entropy = 1``.
+            ``training.conditional = true``.
         dataset: What to learn from; also tensors or arrays ``x`` or ``(x, y)``, a
             ``torch.utils.data.Dataset``, or ``{"train": ..., "test": ...}`` of those.
         prior: The density of the degraded state.
@@ -313,9 +313,7 @@ def request(
     if classify:
         if "density" not in tables or "degradation" in tables:
             raise RequestError("--classify is for a density, as in --density realnvp --classify")
-        tables = merge(
-            tables, {"training": {"conditional": True}, "objective": {"cross_entropy": 1.0}}
-        )
+        tables = merge(tables, {"training": {"conditional": True}})
     over = _over(assignments)
     path = over["dataset"].get("path") if isinstance(over.get("dataset"), Mapping) else None
     refuse_two_places(named.get("data"), path)

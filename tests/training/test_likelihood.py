@@ -77,6 +77,13 @@ def test_the_weights_of_likelihood_and_classes() -> None:
     )
 
 
+def test_classes_of_images_have_a_weight_of_their_own() -> None:
+    joint, y = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), torch.arange(4) % 3
+    told = torch.nn.functional.cross_entropy(joint, y)
+    exact = 0.2 * told - joint.logsumexp(1).mean() / 16
+    torch.testing.assert_close(loss_of(objective(DataSpec((1, 4, 4), "image", 3)), joint, y), exact)
+
+
 @pytest.mark.parametrize("y", [None, torch.full((4,), -1)])
 def test_without_any_label_the_likelihood_is_left(y: Tensor | None) -> None:
     joint = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))

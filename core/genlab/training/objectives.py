@@ -21,6 +21,7 @@ from genlab.errors import RequestError
 
 __all__ = ["Denoising", "Likelihood"]
 
+_CLASSES_OF_IMAGES = 0.2  # weight of the cross-entropy where dimensions are many
 _LARGEST = 60.0  # of log-SNRs that weights are computed at: exp(60) is finite in float64
 
 
@@ -222,15 +223,18 @@ class Likelihood(MeanObjective):
     .. math:: \min_\theta \mathbb{E}_{x, y} \Bigl[ -\frac{\lambda}{D} \log p_\theta(x)
         - \mu \log p_\theta(y \mid x) \Bigr]
 
-    With :math:`\mu = \lambda / D` this is the joint likelihood of data and label. An example whose label
-    is -1 (unknown) counts in the first term alone. Images are dequantised.
+    With :math:`\mu = \lambda / D` this is the joint likelihood of data and label. A larger weight of the
+    classes costs likelihood; images, whose many dimensions leave the label next to none of the joint
+    likelihood, need one all the same. An example whose label is -1 (unknown) counts in the first term alone.
+    Images are dequantised.
 
     Source: Izmailov, Kirichenko, Finzi & Wilson 2020 (arXiv:1912.13025).
 
     Args:
         density: What is trained.
         likelihood: The weight :math:`\lambda`.
-        cross_entropy: The weight :math:`\mu`; None for :math:`\lambda / D`.
+        cross_entropy: The weight :math:`\mu`; None: :math:`\lambda / D` for vectors, at least .2 for
+            other data.
     """
 
     requires: ClassVar[type[nn.Module]] = Density
@@ -247,7 +251,8 @@ class Likelihood(MeanObjective):
             raise RequestError(f"{type(density).__name__} was not built with the spec of its data")
         self.density, self.spec = density, spec
         self.likelihood = likelihood / math.prod(spec.shape)
-        self.cross_entropy = self.likelihood if cross_entropy is None else cross_entropy
+        usual = max(self.likelihood, _CLASSES_OF_IMAGES) if spec.bounded else self.likelihood
+        self.cross_entropy = usual if cross_entropy is None else cross_entropy
 
     @property
     def module(self) -> nn.Module:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from genlab import DataSpec, DensityTags
-from genlab_plugins.densities.flows.build import affine_transform
+from genlab_plugins.densities.flows.build import affine_transform, latent_base
 from genlab_plugins.densities.flows.flow import TransformedFlow
 from genlab_plugins.densities.flows.images import mixing_scale
 from genlab_plugins.densities.flows.vectors import mixing
@@ -32,9 +32,18 @@ class Glow(TransformedFlow):
             further one. None: 128 for vectors, 32 for images.
         depth: Hidden layers of a perceptron, or residual blocks. None: 2 for vectors, 1 for images.
         scales: Largest number of scales of images.
+        factor: Whether half of the channels are factored out after each scale of images, which costs less;
+            else all of them go through every scale.
+        norm: Whether the residual networks have batch normalisation.
+        pixels: How pixels are taken to the whole line: ``"marginal"`` makes the distribution of single
+            pixels normal, as the histogram of the data says; ``"logit"`` is as Dinh et al. have it.
         alpha: Images are squeezed to [alpha, 1 - alpha] before the logit. Where much of an image is quite
             black, a small one spreads the dequantised black out, which affine couplings need.
-        base: Whether the means of the classes in the latent space stay fixed or are learned.
+        base: Whether the distributions of the latent space stay fixed or are learned. None: learned for
+            vectors, fixed for images.
+        components: Normal distributions of each class in the latent space. None: 16 for vectors, since one
+            can't become a ring; 1 for images, with means in the last scale alone, the same at every place.
+        temperature: Factor of the noise that samples are made of; the density is that of 1.
 
     Raises:
         RequestError: The data is neither vectors nor images, or an example is a single number.
@@ -53,12 +62,20 @@ class Glow(TransformedFlow):
         couplings: PositiveInt | None = None,
         width: PositiveInt | None = None,
         depth: PositiveInt | None = None,
-        scales: PositiveInt = 2,
+        scales: PositiveInt = 3,
+        factor: bool = True,
+        norm: bool = False,
+        pixels: Literal["marginal", "logit"] = "marginal",
         alpha: Annotated[float, Field(ge=1e-6, lt=0.5)] = 1e-3,
-        base: Literal["fixed", "learned"] = "fixed",
+        base: Literal["fixed", "learned"] | None = None,
+        components: PositiveInt | None = None,
+        temperature: PositiveFloat = 1.0,
     ) -> None:
         transform = affine_transform(
             spec, "glow", mixing, mixing_scale,
-            couplings=couplings, width=width, depth=depth, scales=scales, alpha=alpha,
+            couplings=couplings, width=width, depth=depth, scales=scales, factor=factor, norm=norm,
+            pixels=pixels, alpha=alpha,
         )  # fmt: skip
-        super().__init__(spec, transform, base)
+        super().__init__(
+            spec, transform, latent_base(spec, base, components, scales, factor), temperature
+        )

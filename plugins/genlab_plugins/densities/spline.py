@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from genlab import DataSpec, DensityTags
-from genlab_plugins.densities.flows.build import require_vectors
+from genlab_plugins.densities.flows.build import latent_base, require_vectors
 from genlab_plugins.densities.flows.conditioner import Perceptron
 from genlab_plugins.densities.flows.coupling import Coupling
 from genlab_plugins.densities.flows.flow import TransformedFlow
@@ -34,7 +34,8 @@ class Spline(TransformedFlow):
         depth: Number of hidden layers.
         bins: Number of bins of a spline.
         bound: B, in deviations of the data.
-        base: Whether the means of the classes in the latent space stay fixed or are learned.
+        base: Whether the distributions of the latent space stay fixed or are learned. None: learned.
+        components: Normal distributions of each class in the latent space. None: 16.
 
     Raises:
         RequestError: The data is not vectors.
@@ -51,7 +52,8 @@ class Spline(TransformedFlow):
         depth: PositiveInt = 2,
         bins: Annotated[int, Field(ge=2, le=256)] = 16,
         bound: PositiveFloat = 4.0,
-        base: Literal["fixed", "learned"] = "fixed",
+        base: Literal["fixed", "learned"] | None = None,
+        components: PositiveInt | None = None,
     ) -> None:
         require_vectors(spec, "spline")
 
@@ -59,4 +61,5 @@ class Spline(TransformedFlow):
             conditioner = Perceptron(given, (3 * bins - 1) * changed, width, depth)
             return SplineCoupling(conditioner, bins, bound)
 
-        super().__init__(spec, alternating(spec.shape[0], couplings, make), base)
+        transform = alternating(spec.shape[0], couplings, make)
+        super().__init__(spec, transform, latent_base(spec, base, components))

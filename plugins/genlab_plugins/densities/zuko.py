@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from pydantic import PositiveInt
 from torch import Tensor
 
 from genlab import DataSpec, DensityTags, RequestError, extra
 from genlab_plugins.densities.flows.actnorm import ActNorm
-from genlab_plugins.densities.flows.build import require_vectors
+from genlab_plugins.densities.flows.build import latent_base, require_vectors
 from genlab_plugins.densities.flows.flow import TransformedFlow
 from genlab_plugins.densities.flows.transform import Chain, Transform
 
@@ -28,7 +29,8 @@ class Zuko(TransformedFlow):
         spec: The data: vectors.
         flow: A class of ``zuko.flows``.
         options: What else the class takes, such as ``{"transforms": 5, "hidden_features": [128, 128]}``.
-        base: Whether the means of the classes in the latent space stay fixed or are learned.
+        base: Whether the distributions of the latent space stay fixed or are learned. None: learned.
+        components: Normal distributions of each class in the latent space. None: 16.
 
     Raises:
         RequestError: The data is not vectors, zuko is not installed, or the flow takes no such options.
@@ -44,7 +46,8 @@ class Zuko(TransformedFlow):
             "NSF", "MAF", "NICE", "RealNVP", "NAF", "UNAF", "SOSPF", "BPF", "GF", "CNF"
         ] = "NSF",
         options: Mapping[str, Any] | None = None,
-        base: Literal["fixed", "learned"] = "fixed",
+        base: Literal["fixed", "learned"] | None = None,
+        components: PositiveInt | None = None,
     ) -> None:
         require_vectors(spec, "zuko")
         flows = extra("zuko.flows", "zuko", "the density 'zuko'")
@@ -52,7 +55,8 @@ class Zuko(TransformedFlow):
             theirs = getattr(flows, flow)(spec.shape[0], **options or {})
         except (TypeError, AssertionError) as error:
             raise RequestError(f"density.options = {options}: {error}") from error
-        super().__init__(spec, Chain([ActNorm(spec.shape), _Bridge(theirs.transform)]), base)
+        transform = Chain([ActNorm(spec.shape), _Bridge(theirs.transform)])
+        super().__init__(spec, transform, latent_base(spec, base, components))
 
 
 class _Bridge(Transform):

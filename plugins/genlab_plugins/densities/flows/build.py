@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 from genlab import DataSpec, RequestError
-from genlab_plugins.densities.flows.images import MakeScale, multiscale, to_reals
+from genlab_plugins.densities.flows.base import Base, GaussianBase, Means
+from genlab_plugins.densities.flows.images import MakeScale, last_channels, multiscale, pixel_layers
+from genlab_plugins.densities.flows.mixture import MixtureBase
 from genlab_plugins.densities.flows.rearrange import Flat
 from genlab_plugins.densities.flows.transform import Chain, Transform
 from genlab_plugins.densities.flows.vectors import MakeCoupling, affine_couplings
 
-__all__ = ["affine_transform", "image_transform", "require_vectors"]
+__all__ = [
+    "affine_transform",
+    "image_transform",
+    "latent_base",
+    "require_vectors",
+    "require_vectors_or_images",
+]
 
 MakeVectors = Callable[[int, int, MakeCoupling], Transform]
 """Takes the number of features, the number of couplings and a maker of couplings."""
 
-MakeImages = Callable[[int, int, int], MakeScale]
-"""Takes the number of couplings in a scale, their width and their depth."""
+MakeImages = Callable[[int, int, int, bool], MakeScale]
+"""Takes the number of couplings in a scale, their width, their depth and whether they normalise."""
 
 _ANY = "The densities 'normal', 'gmm', 'kde' and 'empirical' fit data of any kind"
 
@@ -32,6 +41,9 @@ def affine_transform(
     width: int | None,
     depth: int | None,
     scales: int,
+    factor: bool,
+    norm: bool,
+    pixels: Literal["marginal", "logit"],
     alpha: float,
 ) -> Transform:
     """Return a transform of affine couplings, of vectors or of images.
@@ -45,13 +57,16 @@ def affine_transform(
         width: Features of hidden layers; None: 128 for vectors, 32 for images.
         depth: Hidden layers or residual blocks; None: 2 for vectors, 1 for images.
         scales: Largest number of scales of images.
+        factor: Whether half of the channels are factored out after each scale of images.
+        norm: Whether the networks of images have batch normalisation.
+        pixels: How pixels are taken to the whole line.
         alpha: Distance of pixels from the ends of the logit.
 
     Raises:
         RequestError: The data is neither vectors nor images, or an example is one number, which affine
             couplings can only scale.
     """
-    _require_vectors_or_images(spec, name)
+    require_vectors_or_images(spec, name)
     _require_two_features(spec, name)
 
     def flat(features: int) -> Transform:
@@ -59,13 +74,49 @@ def affine_transform(
 
     if spec.kind == "vector":
         return flat(spec.shape[0])
-    return image_transform(
-        spec, scales, images(couplings or 6, width or 32, depth or 1), flat, alpha
-    )
+    make = images(couplings or 6, width or 32, depth or 1, norm)
+    return image_transform(spec, scales, make, flat, factor=factor, pixels=pixels, alpha=alpha)
+
+
+def latent_base(
+    spec: DataSpec,
+    means: Means | None,
+    components: int | None,
+    scales: int = 0,
+    factor: bool = True,
+) -> Base:
+    """Return the distribution of the latent space that fits the data.
+
+    Args:
+        spec: The data.
+        means: Whether means stay fixed or are learned; None: learned for vectors, fixed for images.
+        components: Normal distributions of each class; None: 16 for vectors, 1 for images. One alone is a
+            unit normal distribution.
+        scales: Largest number of scales of images, of which only the last has means other than 0, the same
+            at all of its places; 0: all numbers have means.
+        factor: Whether half of the channels are factored out after each scale of images.
+    """
+    features, image = math.prod(spec.shape), spec.kind == "image"
+    if components is None:
+        components = 1 if image else 16
+    if means is None:
+        means = "fixed" if image else "learned"
+    if components > 1:
+        return MixtureBase(features, spec.classes, components, means)
+    squeezed = scales and image and not (spec.shape[1] % 2 or spec.shape[2] % 2)
+    channels = last_channels(spec.shape, scales, factor).flatten() if squeezed else None
+    return GaussianBase(features, spec.classes, means, channels)
 
 
 def image_transform(
-    spec: DataSpec, scales: int, make: MakeScale, flat: Callable[[int], Transform], alpha: float
+    spec: DataSpec,
+    scales: int,
+    make: MakeScale,
+    flat: Callable[[int], Transform],
+    *,
+    factor: bool,
+    pixels: Literal["marginal", "logit"],
+    alpha: float,
 ) -> Transform:
     """Return the transform of images.
 
@@ -75,15 +126,27 @@ def image_transform(
         make: Makes the layers of one scale.
         flat: Makes the transform of images with an odd side, which cannot be squeezed, from the number
             of their pixels and channels.
+        factor: Whether half of the channels are factored out after each scale.
+        pixels: How pixels are taken to the whole line.
         alpha: Distance of pixels from the ends of the logit.
     """
     channels, height, width = spec.shape
     if height % 2 or width % 2:
-        return Chain([*to_reals(spec, alpha), Flat(flat(math.prod(spec.shape)))])
-    return Chain([*to_reals(spec, alpha), multiscale((channels, height, width), scales, make)])
+        return Chain([*pixel_layers(spec, pixels, alpha), Flat(flat(math.prod(spec.shape)))])
+    inner = multiscale((channels, height, width), scales, make, factor=factor)
+    return Chain([*pixel_layers(spec, pixels, alpha), inner])
 
 
-def _require_vectors_or_images(spec: DataSpec, name: str) -> None:
+def require_vectors_or_images(spec: DataSpec, name: str) -> None:
+    """Refuse all data but vectors and images.
+
+    Args:
+        spec: The data.
+        name: The density that asks.
+
+    Raises:
+        RequestError: The data is neither.
+    """
     if spec.kind not in ("vector", "image"):
         raise RequestError(
             f"the density {name!r} is for vectors and images; this data is of the kind {spec.kind!r}. {_ANY}"

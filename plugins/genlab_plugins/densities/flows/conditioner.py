@@ -59,12 +59,15 @@ class ConvNet(Conditioner):
         outputs: Number of output channels.
         width: Channels of every hidden layer.
         depth: Number of residual blocks of two 3x3 convolutions.
+        norm: Whether every 3x3 convolution is followed by batch normalisation.
     """
 
-    def __init__(self, inputs: int, outputs: int, width: int, depth: int) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, width: int, depth: int, norm: bool = False
+    ) -> None:
         super().__init__()
-        self.first = nn.Conv2d(inputs, width, 3, padding=1)
-        self.blocks = nn.ModuleList(_Block(width) for _ in range(depth))
+        self.first = _convolution(inputs, width, norm)
+        self.blocks = nn.ModuleList(_Block(width, norm) for _ in range(depth))
         self.last = _zero(nn.Conv2d(width, outputs, 1))
         self.to(memory_format=torch.channels_last)
 
@@ -78,14 +81,21 @@ class ConvNet(Conditioner):
 
 
 class _Block(nn.Module):
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, norm: bool) -> None:
         super().__init__()
-        self.conv_1 = nn.Conv2d(width, width, 3, padding=1)
-        self.conv_2 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv_1 = _convolution(width, width, norm)
+        self.conv_2 = _convolution(width, width, norm)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.conv_2(self.conv_1(x.relu()).relu_())
         return out
+
+
+def _convolution(inputs: int, outputs: int, norm: bool) -> nn.Module:
+    if not norm:
+        return nn.Conv2d(inputs, outputs, 3, padding=1)
+    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs))
 
 
 _Layer = TypeVar("_Layer", nn.Linear, nn.Conv2d)

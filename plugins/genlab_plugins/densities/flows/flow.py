@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from genlab import DataSpec, Flow
-from genlab_plugins.densities.flows.base import GaussianBase
+from genlab_plugins.densities.flows.base import Base
 from genlab_plugins.densities.flows.transform import Transform
 
 __all__ = ["TransformedFlow"]
@@ -25,16 +24,17 @@ class TransformedFlow(Flow):
     Args:
         spec: The data.
         transform: f, on tensors of the data's shape.
-        base: Whether the means of the classes' latent distributions stay fixed or are learned.
+        base: The distribution of the latent space.
+        temperature: Factor of the noise that samples are made of; the density is that of 1.
     """
 
     def __init__(
-        self, spec: DataSpec, transform: Transform, base: Literal["fixed", "learned"]
+        self, spec: DataSpec, transform: Transform, base: Base, temperature: float = 1.0
     ) -> None:
         super().__init__()
         self.shape, self.classes = spec.shape, spec.classes
         self.transform = transform
-        self.base = GaussianBase(math.prod(spec.shape), spec.classes, base)
+        self.base, self.temperature = base, temperature
         self.register_buffer("_like", torch.zeros(()), persistent=False)
 
     _like: Tensor
@@ -67,5 +67,6 @@ class TransformedFlow(Flow):
     def sample(self, n: int, y: Tensor | None = None, *, generator: torch.Generator) -> Tensor:
         """Draw ``(n, *shape)``."""
         like = self._like.expand(n, math.prod(self.shape))
-        z = self.base.sample(like, y, generator=generator).reshape(n, *self.shape)
+        z = self.base.sample(like, y, temperature=self.temperature, generator=generator)
+        z = z.reshape(n, *self.shape)
         return torch.cat([self.decode(part)[0] for part in z.split(_AT_ONCE)])

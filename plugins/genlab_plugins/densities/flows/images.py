@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 
@@ -13,10 +14,19 @@ from genlab_plugins.densities.flows.conditioner import ConvNet
 from genlab_plugins.densities.flows.coupling import AffineCoupling, Coupling, Couplings
 from genlab_plugins.densities.flows.linear import LULinear
 from genlab_plugins.densities.flows.logit import Logit
+from genlab_plugins.densities.flows.marginal import Marginal
 from genlab_plugins.densities.flows.rearrange import Permute, Rest, Squeezed
 from genlab_plugins.densities.flows.transform import Chain, Transform
 
-__all__ = ["MakeScale", "Shape", "alternating_scale", "mixing_scale", "multiscale", "to_reals"]
+__all__ = [
+    "MakeScale",
+    "Shape",
+    "alternating_scale",
+    "last_channels",
+    "mixing_scale",
+    "multiscale",
+    "pixel_layers",
+]
 
 Shape = tuple[int, int, int]
 """Channels, height and width."""
@@ -48,7 +58,34 @@ def to_reals(spec: DataSpec, alpha: float) -> list[Transform]:
     ]
 
 
-def multiscale(shape: Shape, scales: int, make: MakeScale, scale: int = 0) -> Transform:
+def to_normals(spec: DataSpec) -> list[Transform]:
+    """Return the layer that makes the distribution of single dequantised pixels normal.
+
+    Args:
+        spec: The data.
+    """
+    step = spec.level_width or _FINE
+    return [Marginal(spec.shape[0], round(2 / step) + 1, -1 - step / 2, 1 + step / 2)]
+
+
+def pixel_layers(
+    spec: DataSpec, pixels: Literal["marginal", "logit"], alpha: float
+) -> list[Transform]:
+    """Return the layers that take images to the whole line; none for other data.
+
+    Args:
+        spec: The data.
+        pixels: How.
+        alpha: Distance that is kept from the ends of the logit.
+    """
+    if spec.kind != "image":
+        return []
+    return to_normals(spec) if pixels == "marginal" else to_reals(spec, alpha)
+
+
+def multiscale(
+    shape: Shape, scales: int, make: MakeScale, scale: int = 0, factor: bool = True
+) -> Transform:
     """Return a multi-scale transform: squeeze, change, factor out half of the channels, and again.
 
     It stops squeezing at an odd side.
@@ -60,16 +97,39 @@ def multiscale(shape: Shape, scales: int, make: MakeScale, scale: int = 0) -> Tr
         scales: Largest number of scales.
         make: Makes the layers of one scale.
         scale: Number of the first scale.
+        factor: Whether channels are factored out; else all go through every scale.
     """
     channels, height, width = 4 * shape[0], shape[1] // 2, shape[2] // 2
     layers = make((channels, height, width), scale)
     if scale + 1 < scales and height % 2 == width % 2 == 0:
-        rest = (channels - channels // 2, height, width)
-        layers.append(Rest(channels // 2, multiscale(rest, scales, make, scale + 1)))
+        out = channels // 2 if factor else 0
+        inner = multiscale((channels - out, height, width), scales, make, scale + 1, factor)
+        layers.append(Rest(out, inner) if factor else inner)
     return Squeezed(Chain(layers))
 
 
-def alternating_scale(couplings: int, width: int, depth: int) -> MakeScale:
+def last_channels(shape: tuple[int, ...], scales: int, factor: bool = True) -> torch.Tensor:
+    """Return which channel of the last scale stands where in the latent image.
+
+    Args:
+        shape: Shape of the images, with even sides.
+        scales: Largest number of scales.
+        factor: Whether half of the channels are factored out after each scale.
+
+    Returns:
+        int64 ``shape``: the number of the channel, or -1 for what is factored out before the last scale.
+    """
+    channels, height, width = 4 * shape[0], shape[1] // 2, shape[2] // 2
+    if scales > 1 and height % 2 == width % 2 == 0:
+        out = torch.full((channels // 2 if factor else 0, height, width), -1.0)
+        rest = last_channels((channels - len(out), height, width), scales - 1, factor)
+        numbers = torch.cat([out, rest.float()])
+    else:
+        numbers = torch.arange(float(channels))[:, None, None].expand(channels, height, width)
+    return torch.nn.functional.pixel_shuffle(numbers[None], 2)[0].long()
+
+
+def alternating_scale(couplings: int, width: int, depth: int, norm: bool = False) -> MakeScale:
     """Return a maker of scales with checkerboard couplings and channel-wise couplings by turns of two.
 
     On squeezed images a checkerboard of pixels is a choice of channels, so that no network has to look
@@ -79,6 +139,7 @@ def alternating_scale(couplings: int, width: int, depth: int) -> MakeScale:
         couplings: Number of couplings of each scale.
         width: Channels of the networks of the first scale; each further scale has twice as many.
         depth: Residual blocks of each network.
+        norm: Whether the networks have batch normalisation.
     """
 
     def make(shape: Shape, scale: int) -> list[Transform]:
@@ -87,20 +148,21 @@ def alternating_scale(couplings: int, width: int, depth: int) -> MakeScale:
         for start in range(0, couplings, 2):
             layers.append(Permute(_order(channels, start // 2)))
             count = min(2, couplings - start)
-            pair = [_coupling(half, half, width << scale, depth) for _ in range(count)]
+            pair = [_coupling(half, half, width << scale, depth, norm) for _ in range(count)]
             layers.append(Couplings(half, pair))
         return layers
 
     return make
 
 
-def mixing_scale(couplings: int, width: int, depth: int) -> MakeScale:
+def mixing_scale(couplings: int, width: int, depth: int, norm: bool = False) -> MakeScale:
     """Return a maker of scales with a normalisation and a 1x1 convolution before each coupling.
 
     Args:
         couplings: Number of couplings of each scale.
         width: Channels of the networks of the first scale; each further scale has twice as many.
         depth: Residual blocks of each network.
+        norm: Whether the networks have batch normalisation.
     """
 
     def make(shape: Shape, scale: int) -> list[Transform]:
@@ -108,14 +170,14 @@ def mixing_scale(couplings: int, width: int, depth: int) -> MakeScale:
         layers: list[Transform] = []
         for _ in range(couplings):
             layers += [ActNorm(shape), LULinear(channels)]
-            layers.append(Couplings(half, [_coupling(half, half, width << scale, depth)]))
+            layers.append(Couplings(half, [_coupling(half, half, width << scale, depth, norm)]))
         return layers
 
     return make
 
 
-def _coupling(given: int, changed: int, width: int, depth: int) -> Coupling:
-    return AffineCoupling(ConvNet(given, 2 * changed, width, depth), (changed, 1, 1))
+def _coupling(given: int, changed: int, width: int, depth: int, norm: bool) -> Coupling:
+    return AffineCoupling(ConvNet(given, 2 * changed, width, depth, norm), (changed, 1, 1))
 
 
 def _order(channels: int, turn: int) -> torch.Tensor:

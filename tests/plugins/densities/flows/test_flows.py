@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -14,16 +15,20 @@ from genlab import DataSpec, Density, Kind, RequestError
 from genlab.testing import check_density
 from genlab_plugins.densities.flows.base import GaussianBase
 from genlab_plugins.densities.flows.flow import TransformedFlow
+from genlab_plugins.densities.flows.images import last_channels
+from genlab_plugins.densities.flows.mixture import MixtureBase
 from genlab_plugins.densities.glow import Glow
 from genlab_plugins.densities.realnvp import RealNVP
 from genlab_plugins.densities.spline import Spline
+from genlab_plugins.densities.tarflow import TarFlow
 
 FLOWS = {
     "realnvp": partial(RealNVP, width=8),
     "glow": partial(Glow, width=8),
     "spline": partial(Spline, width=8),
+    "tarflow": partial(TarFlow, width=8, blocks=2, depth=1),
 }
-IMAGES = ["realnvp", "glow"]
+IMAGES = ["realnvp", "glow", "tarflow"]
 SHAPES = [(3, 4, 6), (1, 7, 5), (2, 14, 14), (1, 2, 2)]
 KINDS: dict[int, Kind] = {1: "vector", 2: "series", 3: "image", 4: "volume"}
 
@@ -40,12 +45,18 @@ def example(shape: tuple[int, ...], n: int, seed: int = 0) -> Tensor:
 
 
 def build(
-    name: str, shape: tuple[int, ...], classes: int = 0, *, seed: int = 0, noise: float = 0.05
+    name: str,
+    shape: tuple[int, ...],
+    classes: int = 0,
+    *,
+    seed: int = 0,
+    noise: float = 0.05,
+    **more: Any,
 ) -> TransformedFlow:
     """Build a flow that is no special case: initialised on data, then with random parameters."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        flow = FLOWS[name](spec(shape, classes))
+        flow = FLOWS[name](spec(shape, classes), **more)
         flow.initialise(example(shape, 64), generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
             for p in flow.parameters():
@@ -122,7 +133,7 @@ def test_classes_follow_bayes_rule(name: str) -> None:
 
 @pytest.mark.parametrize("name", FLOWS)
 def test_samples_of_a_class_are_recognised(name: str) -> None:
-    flow = build(name, (2,), classes=3)
+    flow = build(name, (2,), classes=3, components=1, base="fixed")
     y = torch.arange(300) % 3
     x = flow.sample(300, y, generator=torch.Generator().manual_seed(0))
     guess = flow.classify(x).argmax(1)
@@ -159,13 +170,74 @@ def test_the_base_is_torchs_normal() -> None:
     torch.testing.assert_close(base.joint_log_prob(z), truth, rtol=1e-6, atol=1e-6)
 
 
+@torch.no_grad()
+def test_a_mixture_is_torchs_mixture() -> None:
+    for classes in (0, 3):
+        base = MixtureBase(2, classes, 5, "learned").double()
+        for p in base.parameters():
+            p.add_(0.3 * torch.randn_like(p))
+        parts = torch.distributions.Independent(
+            torch.distributions.Normal(base.mu, base.log_sigma.exp()), 1
+        )
+        weights = torch.distributions.Categorical(logits=base.logits)
+        truth = torch.distributions.MixtureSameFamily(weights, parts)
+        z = 2 * torch.randn(7, 2, dtype=torch.float64)
+        each = truth.log_prob(z[:, None]) - math.log(max(classes, 1))
+        torch.testing.assert_close(base.joint_log_prob(z), each)
+        y = torch.full((40_000,), classes - 1) if classes else None
+        like = torch.zeros(40_000, 2, dtype=torch.float64)
+        generator = torch.Generator().manual_seed(0)
+        drawn = base.sample(like, y, temperature=1.0, generator=generator)
+        torch.testing.assert_close(drawn.mean(0), truth.mean[-1], atol=0.03, rtol=0)
+        torch.testing.assert_close(drawn.var(0), truth.variance[-1], atol=0.06, rtol=0)
+
+
+@pytest.mark.parametrize("factor", [True, False])
+def test_means_of_images_are_constant_over_the_last_scale(factor: bool) -> None:
+    """Squeezed as a flow squeezes them, they have one number in each channel of the last scale."""
+    numbers = last_channels((3, 16, 16), 3, factor)
+    squeezed = torch.nn.functional.pixel_unshuffle(numbers[None].float(), 2)[0]
+    for _ in range(2):
+        out = len(squeezed) // 2 if factor else 0
+        assert (squeezed[:out] == -1).all()
+        squeezed = torch.nn.functional.pixel_unshuffle(squeezed[None, out:], 2)[0]
+    assert torch.equal(squeezed[:, 0, 0], torch.arange(float(len(squeezed))))
+    assert (squeezed == squeezed[:, :1, :1]).all()
+    base = RealNVP(spec((3, 16, 16), 3), width=4, couplings=1, scales=3, factor=factor).base
+    assert isinstance(base, GaussianBase)
+    zero = base.place(torch.zeros(3, 768), torch.arange(3), generator=torch.Generator())
+    assert ((zero == 0) == (numbers.flatten() == -1)).all()
+    assert 5.99 <= float(torch.nn.functional.pdist(zero).min()) <= 8.01
+
+
+def test_a_low_temperature_draws_near_the_means() -> None:
+    flow = RealNVP(spec((2,), 3), width=8, temperature=1e-4, components=1, base="fixed")
+    x = flow.sample(60, torch.arange(60) % 3, generator=torch.Generator().manual_seed(0))
+    assert float(x.unflatten(0, (20, 3)).std(0).max()) < 1e-2
+
+
+@torch.no_grad()
+def test_a_patch_is_changed_as_those_before_it_say() -> None:
+    flow = build("tarflow", (1, 8, 8), noise=0.3)
+    blocks = [m for m in flow.modules() if type(m).__name__ == "AutoregressiveBlock"]
+    x = torch.randn(1, 4, 16)
+    for block, order in zip(blocks, ([0, 1, 2, 3], [3, 2, 1, 0]), strict=True):
+        for place, token in enumerate(order):
+            moved = x.clone()
+            moved[:, token] += 1
+            unlike = (block(moved)[0] - block(x)[0])[0].abs().amax(1)
+            assert (unlike[order[:place]] == 0).all()
+            assert (unlike[order[place:]] > 0).all()
+
+
 def test_odd_sides_stop_the_squeezing() -> None:
     flow = RealNVP(spec((1, 14, 14)), width=8, scales=5)
     shapes = [m.s.shape[0] for m in flow.modules() if type(m).__name__ == "ActNorm"]
     assert shapes == [4]
-    deep = RealNVP(spec((1, 32, 32)), width=4, couplings=1, scales=3)
-    shapes = [m.s.shape[0] for m in deep.modules() if type(m).__name__ == "ActNorm"]
-    assert shapes == [4, 8, 16]
+    for factor, channels in ((True, [4, 8, 16]), (False, [4, 16, 64])):
+        deep = RealNVP(spec((1, 32, 32)), width=4, couplings=1, scales=3, factor=factor)
+        shapes = [m.s.shape[0] for m in deep.modules() if type(m).__name__ == "ActNorm"]
+        assert shapes == channels
 
 
 def test_what_does_not_fit_is_refused() -> None:
@@ -173,6 +245,11 @@ def test_what_does_not_fit_is_refused() -> None:
     for flow in (RealNVP, Glow):
         with pytest.raises(RequestError, match="'spline' and 'kde' fit a single feature"):
             flow(spec((1,)))
+    with pytest.raises(
+        RequestError, match=r"patch = 5 does not divide images of 8 x 12; .*1, 2, 4"
+    ):
+        TarFlow(spec((1, 8, 12)), patch=5)
+    for flow in (RealNVP, Glow, TarFlow):
         for shape, kind in (((2, 8), "series"), ((1, 4, 4, 4), "volume")):
             with pytest.raises(
                 RequestError, match=rf"vectors and images.* kind '{kind}'.*{any_kind}"
@@ -198,10 +275,12 @@ def test_images_with_continuous_values_are_taken_for_those_of_256_levels() -> No
     "build",
     [
         partial(RealNVP, width=8, base="learned", couplings=3, scales=1),
-        partial(Glow, width=8, depth=2, couplings=2, alpha=0.05),
+        partial(Glow, width=8, depth=2, couplings=2, alpha=0.05, pixels="logit", norm=True),
+        partial(RealNVP, width=8, couplings=2, scales=2, factor=False, components=1, norm=True),
+        partial(TarFlow, width=8, blocks=2, depth=1),
         partial(Spline, width=8, bins=5, base="learned", bound=3.0),
     ],
-    ids=["realnvp", "glow", "spline"],
+    ids=["realnvp", "glow", "realnvp, all channels", "tarflow", "spline"],
 )
 def test_contract(build: Callable[[DataSpec], Density]) -> None:
     check_density(build)

@@ -14,11 +14,13 @@ from torch import Tensor, nn
 from genlab import DataSpec
 from genlab_plugins.densities.flows.actnorm import ActNorm
 from genlab_plugins.densities.flows.affine import FixedAffine
+from genlab_plugins.densities.flows.autoregressive import AutoregressiveBlock, Tokens
 from genlab_plugins.densities.flows.conditioner import ConvNet, Perceptron
 from genlab_plugins.densities.flows.coupling import AffineCoupling, Couplings
 from genlab_plugins.densities.flows.images import multiscale, to_reals
 from genlab_plugins.densities.flows.linear import LULinear
 from genlab_plugins.densities.flows.logit import Logit
+from genlab_plugins.densities.flows.marginal import Marginal
 from genlab_plugins.densities.flows.rational_quadratic import Spline1d
 from genlab_plugins.densities.flows.rearrange import Flat, Permute, Rest, Squeezed
 from genlab_plugins.densities.flows.spline_coupling import SplineCoupling
@@ -66,6 +68,10 @@ CASES: dict[str, tuple[Callable[[], Transform], Shape]] = {
     "squeezed": (lambda: Squeezed(convolutional(4, 2)), (1, 2, 4)),
     "rest": (lambda: Rest(1, LULinear(2)), (3, 1, 2)),
     "flat": (lambda: Flat(affine(4, 5, 2)), (1, 3, 3)),
+    "marginal": (lambda: Marginal(2, 7, -1.5, 4.0), (2, 2, 2)),
+    "autoregressive": (lambda: AutoregressiveBlock(3, 2, 8, 2, False), (3, 2)),
+    "autoregressive, backwards": (lambda: AutoregressiveBlock(4, 1, 8, 1, True), (4, 1)),
+    "tokens": (lambda: Tokens(AutoregressiveBlock(2, 4, 8, 1, False), 2), (1, 2, 4)),
     "range": (lambda: Chain(to_reals(DataSpec((1, 2, 2), "image", levels=17), 0.05)), (1, 2, 2)),
     "scales": (
         lambda: multiscale((1, 4, 4), 2, lambda shape, _: [ActNorm(shape), LULinear(shape[0])]),
@@ -136,6 +142,19 @@ def test_couplings_standardise_what_they_change() -> None:
     z = affine(2, 3, 2).initialise(x)
     torch.testing.assert_close(z.mean(0), torch.zeros(5), atol=1e-4, rtol=0)
     torch.testing.assert_close(z.std(0, correction=0), torch.ones(5), atol=1e-3, rtol=0)
+
+
+def test_pixels_become_normal() -> None:
+    """Also where one grey level makes up most of a channel."""
+    generator = torch.Generator().manual_seed(0)
+    levels = torch.randint(16, (4000, 2, 2, 2), generator=generator)
+    levels[torch.rand(levels.shape, generator=generator) < 0.7] = 0
+    x = (levels + torch.rand(levels.shape, generator=generator)) / 8 - 1
+    layer = Marginal(2, 16, -1.0, 1.0)
+    layer.initialise(x)
+    z = layer(x)[0].flatten().sort().values
+    normal = torch.distributions.Normal(0.0, 1.0).cdf(z)
+    assert float((normal - torch.linspace(0, 1, len(z))).abs().max()) < 0.02
 
 
 def test_a_constant_channel_is_no_trouble() -> None:
