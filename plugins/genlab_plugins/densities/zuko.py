@@ -29,8 +29,9 @@ class Zuko(TransformedFlow):
         spec: The data: vectors.
         flow: A class of ``zuko.flows``.
         options: What else the class takes, such as ``{"transforms": 5, "hidden_features": [128, 128]}``.
-        base: Whether the distributions of the latent space stay fixed or are learned. None: learned.
-        components: Normal distributions of each class in the latent space. None: 16.
+        base: Whether the distributions of the latent space stay fixed or are learned.
+        components: Normal distributions of each class in the latent space; one is a unit normal distribution,
+            as zuko has it.
 
     Raises:
         RequestError: The data is not vectors, zuko is not installed, or the flow takes no such options.
@@ -46,8 +47,8 @@ class Zuko(TransformedFlow):
             "NSF", "MAF", "NICE", "RealNVP", "NAF", "UNAF", "SOSPF", "BPF", "GF", "CNF"
         ] = "NSF",
         options: Mapping[str, Any] | None = None,
-        base: Literal["fixed", "learned"] | None = None,
-        components: PositiveInt | None = None,
+        base: Literal["fixed", "learned"] = "fixed",
+        components: PositiveInt = 1,
     ) -> None:
         require_vectors(spec, "zuko")
         flows = extra("zuko.flows", "zuko", "the density 'zuko'")
