@@ -1,5 +1,6 @@
 """The project's chores: `nox` runs lint, typecheck and test; `nox -l` lists all of them."""
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -72,6 +73,18 @@ def plugins(session: nox.Session) -> None:
         session.run("genlab", "new", "objective", "capped")
         session.install("--no-sources", "-e", "./genlab-capped")
         session.run("pytest", "genlab-capped")
+
+
+@nox.session
+def play(session: nox.Session) -> None:
+    """Try the page of `genlab play` in a browser: the Chromium of the system, or one that is fetched.
+
+    `GENLAB_CHROMIUM` may name the program.
+    """
+    sync(session, "play")
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        session.run("playwright", "install", "--with-deps", "chromium")
+    session.run("pytest", "-n0", "tests/play", *session.posargs)
 
 
 RESOLVE_ALL = """

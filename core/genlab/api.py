@@ -236,7 +236,7 @@ def sweep(
 
 def compare(
     runs: Sequence[Run | str | Path],
-    out: str | Path = "comparison",
+    out: str | Path | None = "comparison",
     *,
     seed: int = 0,
     over: str | None = None,
@@ -245,7 +245,7 @@ def compare(
 
     Args:
         runs: Runs, or their folders.
-        out: Where ``comparison.csv`` and the figures go.
+        out: Where ``comparison.csv`` and the figures go; None: nothing is drawn or written.
         seed: Seed of the samples.
         over: A setting such as ``"seed"``: runs that differ in nothing else are put together, and their
             numbers are means, with ranges and Student's intervals.
@@ -255,11 +255,11 @@ def compare(
         a notebook shows it.
 
     Raises:
-        RequestError: There are fewer than two runs, one is there twice, or none has numbers; or no two of
-            them differ in nothing but the setting.
+        RequestError: There are fewer than two runs, or one is there twice; none has numbers that could be
+            written; or no two of them differ in nothing but the setting.
     """
     opened = [each if isinstance(each, Run) else Run(each) for each in runs]
-    return compare_runs(opened, Path(out), seed=seed, over=over)
+    return compare_runs(opened, None if out is None else Path(out), seed=seed, over=over)
 
 
 def load(dataset: Any, data: str | Path | None = None, **params: Any) -> Data:

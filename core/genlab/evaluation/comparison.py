@@ -148,17 +148,12 @@ def numbers_of(runs: Sequence[Compared]) -> list[Number]:
 
     Args:
         runs: The runs.
-
-    Raises:
-        RequestError: Not one of the runs has numbers.
     """
     found: dict[tuple[Any, ...], list[dict[int, Mapping[str, Any]]]] = {}
     for place, run in enumerate(runs):
         for record in run.records:
             key = (record["name"], *(record.get(each) for each in _HOW))
             found.setdefault(key, [{} for _ in runs])[place][record.get("n", 0)] = record
-    if not found:
-        raise RequestError("none of these runs has numbers yet: genlab evaluate RUN measures one")
     numbers = []
     for (name, *how), each in found.items():
         shared = set.intersection(*(set(sizes) for sizes in each if sizes))

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from genlab.components.html import card, picture, quiet, table
 from genlab.diffusion.model import DiffusionModel
-from genlab.errors import GenlabError
+from genlab.errors import GenlabError, RequestError
 from genlab.evaluation.comparison import (
     Compared,
     Group,
@@ -203,8 +203,7 @@ def comparison(runs: Sequence[Compared], *, over: str | None = None) -> Comparis
         over: A setting: runs that differ in nothing else are put together; None: each stands alone.
 
     Raises:
-        RequestError: None of the runs has numbers; there is no such setting; or no two runs differ in nothing
-            but it.
+        RequestError: There is no such setting, or no two runs differ in nothing but it.
     """
     numbers = numbers_of(runs)
     warnings = tuple(unfair(runs, numbers, over=over))
@@ -228,7 +227,12 @@ def write_comparison(
 
     Returns:
         The comparison, with its files.
+
+    Raises:
+        RequestError: None of the runs has numbers.
     """
+    if not found.numbers:
+        raise RequestError("none of these runs has numbers yet: genlab evaluate RUN measures one")
     csv_file = out / "comparison.csv"
     write_text(csv_file, found.csv())
     figures = {"numbers": bars(found.names, found.numbers)}

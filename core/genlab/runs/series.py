@@ -208,19 +208,19 @@ def _is_trained(path: Path) -> bool:
 
 
 def compare_runs(
-    runs: Sequence[Run], out: Path, *, seed: int = 0, over: str | None = None
+    runs: Sequence[Run], out: Path | None, *, seed: int = 0, over: str | None = None
 ) -> Comparison:
     """Say how runs differ, and write it; see :func:`genlab.report.comparison.write_comparison` for the files.
 
     Args:
         runs: The runs.
-        out: The folder that the files go into.
+        out: The folder that the files go into; None: there are none.
         seed: Seed of the samples.
         over: A setting: runs that differ in nothing else are put together.
 
     Raises:
-        RequestError: There are fewer than two runs, one is there twice, or none has numbers; or no two of
-            them differ in nothing but the setting.
+        RequestError: There are fewer than two runs, or one is there twice; none has numbers that could be
+            written; or no two of them differ in nothing but the setting.
     """
     if len(runs) < 2:
         raise RequestError("a comparison takes at least two runs")
@@ -229,7 +229,8 @@ def compare_runs(
         Compared(name, run.config.made_of, run.config.flat(), run.metrics)
         for name, run in zip(names, runs, strict=True)
     ]
-    return write_comparison(comparison(seen, over=over), runs, out, seed=seed)
+    found = comparison(seen, over=over)
+    return found if out is None else write_comparison(found, runs, out, seed=seed)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -1,0 +1,1 @@
+"""Parts of a page that draw, and are drawn on."""
