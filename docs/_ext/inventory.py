@@ -14,7 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TOPS = {"genlab": ROOT / "core" / "genlab", "genlab_plugins": ROOT / "plugins" / "genlab_plugins"}
-ELSEWHERE = ("genlab.cli", "genlab.__main__")  # the command line has a reference of its own
+# The command line has a reference of its own, and the page a guide: nobody else calls what is behind them.
+ELSEWHERE = ("genlab.cli", "genlab.__main__", "genlab_plugins.play")
 
 WHOLE = "genlab.testing"  # its modules export to each other
 
