@@ -159,7 +159,9 @@ def test_a_density_alone_is_trained_or_fitted() -> None:
     fitted = resolved(density="gmm", dataset="moons")
     assert isinstance(fitted.method, FittedAlone)
     assert fitted.learned is None
-    with pytest.raises(RequestError, match="what is fitted at once, and not trained, has no budget"):
+    with pytest.raises(
+        RequestError, match="what is fitted at once, and not trained, has no budget"
+    ):
         fitted.with_budget(steps=3)
 
 

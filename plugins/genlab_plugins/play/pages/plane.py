@@ -67,17 +67,21 @@ class PlaneCard:
         )
 
     async def _begin(self) -> None:
-        """Lay out the squares, once the page stands: the ideal restorer reads the data."""
-        models: dict[str, DiffusionModel | DensityModel] = {"as learned": self.model}
-        best = await self.drifting.one(lambda: ideal(self.run))
-        if best is not None:
-            models["with the ideal restorer of the training points"] = best
-        with self.columns:
-            for word, model in models.items():
-                self.sides.append(_Side(self, word if len(models) > 1 else "", model))
+        """Show what was learned, and beside it the ideal restorer, once that has read the data."""
+        self._lay_out("as learned", self.model)
+        await self._fall()
         await self._ground()
         await self._drift()
-        await self._fall()
+        best = await self.drifting.one(lambda: ideal(self.run))
+        if best is not None:
+            self._lay_out("with the ideal restorer of the training points", best)
+            await self._ground()
+            await self._drift()
+            await self.sides[-1].fall()
+
+    def _lay_out(self, word: str, model: DiffusionModel | DensityModel) -> None:
+        with self.columns:
+            self.sides.append(_Side(self, word, model))
 
     async def _ground(self) -> None:
         found = await self.drifting.one(lambda: points_of(self.run))
@@ -130,8 +134,7 @@ class _Side:
         self.card, self.model = card, model
         self.steps: list[Step] = []
         with ui.element("div"):
-            if word:
-                ui.label(word).classes("play-sub").style("margin-bottom: 6px")
+            ui.label(word).classes("play-sub").style("margin-bottom: 6px")
             self.square = Square(f"points in the plane {word}", layers=_LAYERS, on_pick=self._drop)
         self.falling, self.dropping = Latest(card.problem), Latest(card.problem)
 
