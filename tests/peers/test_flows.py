@@ -49,7 +49,7 @@ def coupling(ours: AffineCoupling, mask: Tensor) -> CouplingTransform:
     theirs = network(ours.conditioner)
 
     def meta(given: Tensor) -> DependentTransform:
-        raw, shift = theirs(given).chunk(2, -1)
+        raw, shift = theirs(given.clamp(-3, 3)).chunk(2, -1)
         return affine(shift, ours.c + ours.a * raw.tanh())
 
     return CouplingTransform(meta, mask)

@@ -23,8 +23,15 @@ class Conditioner(nn.Module, abc.ABC):
         bias[-len(t) :] = t
 
 
+_REACH = 3.0  # how far from 0 a perceptron tells inputs apart
+
+
 class Perceptron(Conditioner):
-    """A multilayer perceptron.
+    """A multilayer perceptron, which sees no further than 3 from 0 in either direction.
+
+    Beyond, where there is next to no data to learn from, its output stays that of the border, so that a
+    coupling goes on as an affine map. Left to themselves, the lines that rectified linear units end in grow
+    from coupling to coupling, and send the rare outer points of the latent space far away.
 
     Args:
         inputs: Number of inputs; may be 0.
@@ -42,13 +49,20 @@ class Perceptron(Conditioner):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, inputs)`` to ``(B, outputs)``."""
-        if not self.inputs:
-            x = x.new_ones(x.shape[0], 1)
-        h = self.first(x).relu_()
+        h = self.first(self.seen(x)).relu_()
         for layer in self.hidden:
             h = layer(h).relu_()
         out: Tensor = self.last(h)
         return out
+
+    def seen(self, x: Tensor) -> Tensor:
+        """Return what the first layer sees: a one where there are no inputs."""
+        return x.clamp(-_REACH, _REACH) if self.inputs else x.new_ones(x.shape[0], 1)
+
+    def weights(self) -> list[Tensor]:
+        """Return the weight and the bias of each layer, one after the other."""
+        layers = [self.first, *self.hidden, self.last]
+        return [layer.get_parameter(name) for layer in layers for name in ("weight", "bias")]
 
 
 class ConvNet(Conditioner):

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from genlab_plugins.densities.flows.actnorm import moments
-from genlab_plugins.densities.flows.conditioner import Conditioner
+from genlab_plugins.densities.flows.conditioner import Conditioner, Perceptron
+from genlab_plugins.densities.flows.fused import affine, affine_by_perceptron
 from genlab_plugins.densities.flows.transform import Transform
 
 __all__ = ["AffineCoupling", "Coupling", "Couplings"]
@@ -18,16 +19,16 @@ __all__ = ["AffineCoupling", "Coupling", "Couplings"]
 class Coupling(nn.Module, abc.ABC):
     """An invertible map of one half, given the other (abstract).
 
-    Both directions also return the logarithm of each number's own derivative.
+    Both directions also return ``ladj``, the sums of the logarithms of each number's own derivative.
     """
 
     @abc.abstractmethod
     def forward(self, given: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the changed half and the logarithms of its derivatives, both shaped as ``x``."""
+        """Return the changed half, shaped as ``x``, and ``ladj`` ``(B,)``."""
 
     @abc.abstractmethod
     def inverse(self, given: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the half as it was and the logarithms of the derivatives, both shaped as ``z``."""
+        """Return the half as it was, shaped as ``z``, and ``ladj`` ``(B,)``."""
 
     def initialise(self, given: Tensor, x: Tensor) -> Tensor:
         """Set the parameters that depend on data and return the changed half."""
@@ -58,15 +59,12 @@ class AffineCoupling(Coupling):
         self.c = nn.Parameter(torch.zeros(size))
 
     def forward(self, given: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the changed half and the log-scales."""
-        s, t = self._scale_and_shift(given, x)
-        return torch.addcmul(t, x, s.exp()), s
+        """Return the changed half and ``ladj``."""
+        return self._mapped(given, x, inverse=False)
 
     def inverse(self, given: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the half as it was and the negative log-scales."""
-        s, t = self._scale_and_shift(given, z)
-        s = -s
-        return (z - t) * s.exp(), s
+        """Return the half as it was and ``ladj``."""
+        return self._mapped(given, z, inverse=True)
 
     @torch.no_grad()
     def initialise(self, given: Tensor, x: Tensor) -> Tensor:
@@ -76,9 +74,12 @@ class AffineCoupling(Coupling):
         self.conditioner.shift_by((-mean * self.c.exp()).flatten())
         return super().initialise(given, x)
 
-    def _scale_and_shift(self, given: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        raw, t = self.conditioner(given).to(x.dtype).chunk(2, 1)
-        return torch.addcmul(self.c, self.a, raw.tanh()), t
+    def _mapped(self, given: Tensor, x: Tensor, inverse: bool) -> tuple[Tensor, Tensor]:
+        network = self.conditioner
+        if isinstance(network, Perceptron):
+            seen, weights = network.seen(given), network.weights()
+            return affine_by_perceptron(seen, x, self.a, self.c, inverse, weights)
+        return affine(network(given), x, self.a, self.c, inverse)
 
 
 class Couplings(Transform):
@@ -98,25 +99,25 @@ class Couplings(Transform):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return z and ``ladj``."""
-        given, other, logs = x[:, : self.first], x[:, self.first :], []
+        given, other, ladj = x[:, : self.first], x[:, self.first :], x.new_zeros(())
         for coupling in self.couplings:
-            other, log = coupling(given, other)
-            logs.append(log)
+            other, part = coupling(given, other)
+            ladj = ladj + part
             if self.swaps:
                 given, other = other, given
-        return self._joined(given, other), _total(logs)
+        return self._joined(given, other), ladj
 
     def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return x and ``ladj``."""
-        given, other, logs = z[:, : self.first], z[:, self.first :], []
+        given, other, ladj = z[:, : self.first], z[:, self.first :], z.new_zeros(())
         if self.swapped_after:
             given, other = other, given
         for coupling in reversed(self._each()):
             if self.swaps:
                 given, other = other, given
-            other, log = coupling.inverse(given, other)
-            logs.append(log)
-        return torch.cat([given, other], 1), _total(logs)
+            other, part = coupling.inverse(given, other)
+            ladj = ladj + part
+        return torch.cat([given, other], 1), ladj
 
     def initialise(self, x: Tensor) -> Tensor:
         """Initialise one coupling after the other and return z."""
@@ -132,9 +133,3 @@ class Couplings(Transform):
 
     def _joined(self, given: Tensor, other: Tensor) -> Tensor:
         return torch.cat([other, given] if self.swapped_after else [given, other], 1)
-
-
-def _total(logs: list[Tensor]) -> Tensor:
-    """Return the sum of all numbers of each example."""
-    joined = torch.cat(logs, 1)
-    return joined.sum(tuple(range(1, joined.ndim)))

@@ -30,12 +30,14 @@ class SplineCoupling(Coupling):
         self.scale = conditioner.last.weight.shape[1] ** -0.5
 
     def forward(self, given: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the changed half and the logarithms of its derivatives."""
-        return self._spline(given, x).forward(x)
+        """Return the changed half and ``ladj``."""
+        z, logs = self._spline(given, x).forward(x)
+        return z, logs.flatten(1).sum(1)
 
     def inverse(self, given: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the half as it was and the logarithms of the derivatives."""
-        return self._spline(given, z).inverse(z)
+        """Return the half as it was and ``ladj``."""
+        x, logs = self._spline(given, z).inverse(z)
+        return x, logs.flatten(1).sum(1)
 
     def _spline(self, given: Tensor, x: Tensor) -> Spline1d:
         raw = self.conditioner(given).to(x.dtype) * self.scale

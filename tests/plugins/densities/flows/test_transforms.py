@@ -171,6 +171,43 @@ def test_log_scales_are_bounded_for_any_input() -> None:
         assert float((s - coupling.c).abs()) <= float(coupling.a.abs()) * (1 + 1e-5)
 
 
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("shape", [(3,), (3, 2, 2)])
+def test_fused_couplings_have_the_gradients_of_their_parts(shape: Shape, inverse: bool) -> None:
+    """Of everything that goes in, as autograd finds them from finite differences."""
+    make = {
+        1: lambda: Perceptron(2, 6, 5, 3),
+        3: lambda: ConvNet(2, 6, 4, 1),
+    }[len(shape)]
+    coupling = AffineCoupling(make(), (3, *(1 for _ in shape[1:]))).double()
+    randomise(coupling)
+    given = torch.randn(4, 2, *shape[1:], dtype=torch.float64, requires_grad=True)
+    x = torch.randn(4, *shape, dtype=torch.float64, requires_grad=True)
+    parameters = dict(coupling.named_parameters())
+
+    def mapped(given: Tensor, x: Tensor, *values: Tensor) -> tuple[Tensor, Tensor]:
+        named = zip(parameters, values, strict=True)
+        replaced = {f"coupling.{name}": value for name, value in named}
+        return torch.func.functional_call(_Either(coupling, inverse), replaced, (given, x))  # type: ignore[no-any-return]
+
+    assert torch.autograd.gradcheck(mapped, (given, x, *parameters.values()), atol=1e-6)
+    with torch.no_grad():
+        plain = mapped(given, x, *parameters.values())
+    for a, b in zip(plain, mapped(given, x, *parameters.values()), strict=True):
+        assert torch.equal(a, b)
+
+
+class _Either(nn.Module):
+    """A coupling, or its inverse, as a module that is called."""
+
+    def __init__(self, coupling: AffineCoupling, inverse: bool) -> None:
+        super().__init__()
+        self.coupling, self.inverse = coupling, inverse
+
+    def forward(self, given: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        return (self.coupling.inverse if self.inverse else self.coupling)(given, x)
+
+
 def test_the_logit_is_the_logit_between_its_ends() -> None:
     x = torch.linspace(0.02, 0.98, 50, dtype=torch.float64)[:, None]
     z, ladj = Logit(0.01)(x)
