@@ -64,7 +64,7 @@ class _Affine(torch.autograd.Function):
         return z, ladj
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, dz: Tensor, dladj: Tensor) -> tuple[Tensor | None, ...]:
         return *_pulled_back(ctx.saved_tensors, dz, dladj, ctx.inverse), None
 
@@ -81,7 +81,7 @@ class _ByPerceptron(torch.autograd.Function):
         return z, ladj
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, dz: Tensor, dladj: Tensor) -> tuple[Tensor | None, ...]:
         saved = ctx.saved_tensors
         inputs, weights = saved[4 : 5 + ctx.depth], saved[5 + ctx.depth :]

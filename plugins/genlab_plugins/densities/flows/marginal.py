@@ -12,6 +12,8 @@ from genlab_plugins.densities.flows.transform import Transform
 __all__ = ["Marginal"]
 
 _LEAST = 1e-3  # probability beyond which the tangents begin
+_FREQUENT = 0.3  # share of an end level from which on it has a normal distribution of its own
+_RANGE = 8.0  # of z that all others then have
 
 
 class Marginal(Transform):
@@ -21,9 +23,13 @@ class Marginal(Transform):
 
     where the distribution function F is linear between equally spaced edges, and f, its slope, is constant
     there. At first all bins are equally likely; the histogram of data follows with :meth:`initialise`.
-    Beyond the quantiles of .001 and .999 the map goes on as its tangents. A grey level that is frequent,
-    such as the black of a written digit, becomes a wide part of the normal distribution; as dequantised it
-    is a narrow uniform one, which no affine map makes normal.
+    Beyond the quantiles of .001 and .999 the map goes on as its tangents.
+
+    A level at an end that holds at least .3 of a channel, such as the black of written digits, becomes a
+    normal distribution of its own, and all others lie evenly along the tangent beyond it. Dequantised, it
+    is a narrow uniform distribution, which affine maps can't make normal: that costs a quarter of a bit at
+    each of its pixels. As a mere part of one normal distribution it would be no deviation away from its
+    neighbours, and samples would be speckled.
 
     Source: Chen & Gopinath 2000, "Gaussianization", for the map.
 
@@ -72,12 +78,20 @@ class Marginal(Transform):
         at = ((x - self.low) / self.width).floor().clamp(0, self.bins - 1).long()
         values = at.movedim(1, 0).flatten(1)
         counts = torch.stack([row.bincount(minlength=self.bins) for row in values]) + 1.0
-        # of every bin at least a hundredth of its share if all were equally likely
-        shares = 0.99 * counts / counts.sum(1, keepdim=True) + 0.01 / self.bins
-        self.cdf[:, 1:] = shares.cumsum(1) / shares.sum(1, keepdim=True)
-        self.cdf[:, -1] = 1
+        for channel, row in enumerate(counts / counts.sum(1, keepdim=True)):
+            self.cdf[channel] = self._edges(row)
         z: Tensor = self(x)[0]
         return z
+
+    def _edges(self, shares: Tensor) -> Tensor:
+        """Return the values of F at the edges, from the shares of the bins."""
+        start, sizes = 0.0, 0.99 * shares + 0.01 / self.bins  # no bin is empty
+        if self.bins > 1 and float(shares[[0, -1]].max()) >= _FREQUENT:
+            sizes = torch.full_like(shares, _RANGE / self.slope / (self.bins - 1))
+            end = 0 if shares[0] >= shares[-1] else -1
+            start = 0.0 if end == 0 else _LEAST - float(sizes[1:].sum())
+            sizes[end] = 1 - _LEAST
+        return start + torch.cat([torch.zeros_like(sizes[:1]), sizes.cumsum(0)])
 
     def _of(self, at: Tensor) -> tuple[Tensor, Tensor]:
         """Return where bins begin, and their probabilities."""

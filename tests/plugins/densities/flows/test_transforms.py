@@ -144,17 +144,35 @@ def test_couplings_standardise_what_they_change() -> None:
     torch.testing.assert_close(z.std(0, correction=0), torch.ones(5), atol=1e-3, rtol=0)
 
 
+def off_normal(z: Tensor) -> float:
+    """Return how far the distribution function of z is from the normal one."""
+    z = z.flatten().sort().values
+    normal = torch.distributions.Normal(0.0, 1.0).cdf(z)
+    return float((normal - torch.linspace(0, 1, len(z))).abs().max())
+
+
 def test_pixels_become_normal() -> None:
-    """Also where one grey level makes up most of a channel."""
     generator = torch.Generator().manual_seed(0)
     levels = torch.randint(16, (4000, 2, 2, 2), generator=generator)
-    levels[torch.rand(levels.shape, generator=generator) < 0.7] = 0
+    levels[torch.rand(levels.shape, generator=generator) < 0.4] = 5
     x = (levels + torch.rand(levels.shape, generator=generator)) / 8 - 1
-    layer = Marginal(2, 16, -1.0, 1.0)
-    layer.initialise(x)
-    z = layer(x)[0].flatten().sort().values
-    normal = torch.distributions.Normal(0.0, 1.0).cdf(z)
-    assert float((normal - torch.linspace(0, 1, len(z))).abs().max()) < 0.02
+    assert off_normal(Marginal(2, 16, -1.0, 1.0).initialise(x)) < 0.02
+
+
+@pytest.mark.parametrize("end", [0, 15])
+def test_a_frequent_end_has_a_normal_distribution_of_its_own(end: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    levels = torch.randint(16, (4000, 1, 2, 2), generator=generator)
+    levels[torch.rand(levels.shape, generator=generator) < 0.6] = end
+    x = (levels + torch.rand(levels.shape, generator=generator)) / 8 - 1
+    layer = Marginal(1, 16, -1.0, 1.0)
+    z, _ = layer.initialise(x), layer(x)
+    assert off_normal(z[levels == end]) < 0.02
+    others = z[levels != end]
+    assert float(others.abs().min()) > 3
+    torch.testing.assert_close(layer.inverse(z)[0], x, atol=1e-4, rtol=1e-4)
+    spread = others.max() - others.min()
+    assert float(spread) == pytest.approx(8, abs=0.1)
 
 
 def test_a_constant_channel_is_no_trouble() -> None:
