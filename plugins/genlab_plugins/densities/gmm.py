@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import math
-import warnings
-from typing import Literal, get_args
+from typing import Literal, TypedDict, get_args
 
-import numpy as np
 import torch
 from pydantic import PositiveFloat, PositiveInt
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from genlab import DataSpec, DensityTags, FittedDensity, Kind
 from genlab_plugins.densities.components import GaussianComponents
+from genlab_plugins.densities.expectation import Mixture, first_mixture, improved
 from genlab_plugins.densities.labels import labelled
 
 __all__ = ["GMM"]
 
 _SEARCHED = 6000  # examples on which the components are counted, shared out among the classes
 _ENOUGH = 1500  # examples that a class gets at least
+_PER_COMPONENT = (
+    120  # examples, at least _SEARCHED in all, that all rounds but the last few look at
+)
+_ROUNDS, _LAST_ROUNDS = 20, 3
+_TOL = 1e-2  # nats
+
+
+class _Shape(TypedDict):
+    ridge: float
+    diagonal: bool
 
 
 class GMM(FittedDensity):
@@ -28,9 +35,10 @@ class GMM(FittedDensity):
 
     .. math:: p(x) = \sum_k w_k \, \mathcal{N}(x; \mu_k, \Sigma_k)
 
-    Fitted by scikit-learn's expectation-maximisation on standardised data. Where the number of
-    components is left open, it is doubled on a part of the data as long as the likelihood of held-out
-    data grows; all of the data then gets as many examples per component.
+    Fitted by expectation-maximisation on standardised data, from the clusters of k-means on: most rounds look
+    at a part of the data, the last ones at all. Where the number of components is left open, it is doubled on
+    a part of the data as long as the likelihood of held-out data grows; all of the data then gets as many
+    examples per component.
 
     Args:
         spec: The data.
@@ -69,14 +77,14 @@ class GMM(FittedDensity):
         classes = labels.unique().tolist()
         searched = max(_SEARCHED // len(classes), _ENOUGH)
         for k in classes:
-            part = u[labels == k].float().numpy()
+            part = u[labels == k].float().cpu()
             mixture = self._mixture(part, searched, seed)
-            owners += [k] * mixture.n_components
+            owners += [k] * len(mixture.weights)
             parts.append((mixture, len(part) / len(u)))
         self.components.assign(
-            torch.cat([torch.from_numpy(m.weights_ * share) for m, share in parts]),
-            torch.cat([torch.from_numpy(m.means_) for m, _ in parts]),
-            torch.cat([_factors(m) for m, _ in parts]),
+            torch.cat([m.weights * share for m, share in parts]),
+            torch.cat([m.means for m, _ in parts]),
+            torch.cat([m.factors for m, _ in parts]),
             torch.tensor(owners),
         )
 
@@ -92,39 +100,31 @@ class GMM(FittedDensity):
         """Draw ``(n, *shape)``."""
         return self.components.sample(n, y, generator=generator).reshape(n, *self.shape)
 
-    def _mixture(self, u: np.ndarray, searched: int, seed: int) -> GaussianMixture:
-        count = self.count or self._chosen(u[:searched], len(u), seed)
-        return self._fitted(u, min(count, len(u)), seed)
+    def _mixture(self, u: Tensor, searched: int, seed: int) -> Mixture:
+        count = min(self.count or self._chosen(u[:searched], len(u), seed), len(u))
+        part = max(_PER_COMPONENT * count, _SEARCHED)
+        mixture = self._fitted(u[:part], count, seed)
+        if len(u) <= part:
+            return mixture
+        return improved(mixture, u, rounds=_LAST_ROUNDS, tol=_TOL, **self._shape)
 
-    def _chosen(self, u: np.ndarray, examples: int, seed: int) -> int:
+    def _chosen(self, u: Tensor, examples: int, seed: int) -> int:
         """Return the number of components that held-out data asks for."""
         split = len(u) * 4 // 5
         if split < 2:
             return 1
         best, best_score, k = 1, -math.inf, 1
         while k <= min(self.most, split):
-            score = self._fitted(u[:split], k, seed).score(u[split:])
+            score = float(self._fitted(u[:split], k, seed).log_prob(u[split:]).double().mean())
             if score <= best_score:
                 break
             best, best_score, k = k, score, 2 * k
         return min(round(best * max(examples / len(u), 1.0)), self.most)
 
-    def _fitted(self, u: np.ndarray, k: int, seed: int) -> GaussianMixture:
-        mixture = GaussianMixture(
-            k, covariance_type=self.covariance, reg_covar=self.ridge, max_iter=50, tol=1e-2,
-            random_state=seed,
-        )  # fmt: skip
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a good fit needs no convergence
-            return mixture.fit(u if len(u) > 1 else u.repeat(2, 0))  # it takes no single example
+    def _fitted(self, u: Tensor, k: int, seed: int) -> Mixture:
+        first = first_mixture(u, k, seed=seed, **self._shape)
+        return improved(first, u, rounds=_ROUNDS, tol=_TOL, **self._shape)
 
-
-def _factors(mixture: GaussianMixture) -> Tensor:
-    covariances = torch.from_numpy(mixture.covariances_).double()
-    diagonal = mixture.covariance_type == "diag"
-    return torch.diag_embed(covariances.sqrt()) if diagonal else _cholesky(covariances)
-
-
-def _cholesky(covariances: Tensor) -> Tensor:
-    factors: Tensor = torch.linalg.cholesky(covariances)
-    return factors
+    @property
+    def _shape(self) -> _Shape:
+        return {"ridge": self.ridge, "diagonal": self.covariance == "diag"}

@@ -70,7 +70,7 @@ def main(how: str, out: str, *numbers: str) -> None:
         context = multiprocessing.get_context(
             "forkserver"
         )  # which imports what takes long but once
-        context.set_forkserver_preload(["genlab.runs.start", "sklearn.mixture", "torch._dynamo"])
+        context.set_forkserver_preload(["genlab.runs.start", "sklearn.cluster", "torch._dynamo"])
         with context.Pool(2, maxtasksperchild=1) as pool:
             found = pool.starmap(carried_out, jobs, chunksize=1)
     print(json.dumps(found))
