@@ -210,10 +210,10 @@ def test_the_same_request_gives_the_same_run(tmp_path: Path, small: dict[str, An
 def test_a_weight_of_times_is_a_request(
     tmp_path: Path, small: dict[str, Any], command: Callable[..., Any]
 ) -> None:
-    """min-SNR with logit-normal times stands in run.toml, and changes what is learned."""
+    """min-SNR with uniform times stands in run.toml, and changes what is learned."""
     file = tmp_path / "small.toml"
     file.write_text(tomli_w.dumps(small))
-    wanted = ("--set", "objective.weight=min-snr", "--set", "objective.times=logit-normal")
+    wanted = ("--set", "objective.weight=min-snr", "--set", "objective.times=uniform")
     states = {}
     for name, more in {"plain": (), "weight": wanted[:2], "both": wanted}.items():
         given = ("run", file, "--steps", 5, *more, "--no-measure", "--no-figures")
@@ -224,7 +224,7 @@ def test_a_weight_of_times_is_a_request(
     written = tomllib.loads((tmp_path / "both/run.toml").read_text())["objective"]
     assert (written["weight"], written["times"], written["loss"]) == (
         "min-snr",
-        "logit-normal",
+        "uniform",
         "l2",
     )
     for a, b in (("plain", "weight"), ("weight", "both")):

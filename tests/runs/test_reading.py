@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from genlab import RequestError
 from genlab.files import write_bytes
 from genlab.report.output import npz_bytes
+from genlab.runs.folder import RunFolder
 from genlab.runs.reading import (
     add_line,
     read_arrays,
@@ -123,7 +125,7 @@ def test_samples_come_back_and_every_changed_byte_of_them_is_noticed(tmp_path: P
 @pytest.mark.parametrize(
     "change",
     [{"outcome": "great"}, {"stage": "cooking"}, {"done": 3}, {"skipped": 5}, {"process": []},
-     {"done": {"page": "x"}}],
+     {"lines": 3}, {"lines": {"metrics.jsonl": "many"}}, {"done": {"page": "x"}}],
 )  # fmt: skip
 def test_a_status_that_makes_no_sense_says_that_nothing_is_done(
     tmp_path: Path, change: dict[str, object]
@@ -136,3 +138,23 @@ def test_a_status_that_makes_no_sense_says_that_nothing_is_done(
     table = read_table(file, "x")
     file.write_text(json.dumps(table | change))
     assert read_status(file) == Status()
+
+
+def test_lost_lines_of_a_finished_training_are_told(tmp_path: Path) -> None:
+    """A log that ends earlier, at the end of a line, looks whole: the status knows how long it was."""
+    folder = RunFolder(tmp_path)
+    for step in (10, 20, 30):
+        folder.add_step({"step": step, "loss": 1.0})
+    done = Status("done", "", {"training": 1.0}, lines=folder.logged())
+    write_status(folder.status_file, done)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(folder.history()) == 3
+    *kept, _, _ = folder.history_file.read_text().split("\n")
+    folder.history_file.write_text("\n".join([*kept, ""]))
+    with pytest.warns(UserWarning, match=r"metrics\.jsonl: 1 of 3 lines are lost, and left out"):
+        assert [line["step"] for line in folder.history()] == [10, 20]
+    write_status(folder.status_file, done.without("training"))  # one that goes on from a checkpoint
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(folder.history()) == 2

@@ -30,6 +30,7 @@ from genlab.runs.reading import (
     write_table,
     write_toml,
 )
+from genlab.runs.status import read_status
 
 __all__ = ["RunFolder", "claimed", "require_free"]
 
@@ -195,17 +196,33 @@ class RunFolder:
         add_line(self.history_file, record)
 
     def history(self) -> list[dict[str, float]]:
-        """Return the logged steps. Lines that are cut off or damaged are left out."""
-        return read_lines(self.history_file)
+        """Return the logged steps. Lines that are lost or damaged are left out, and a warning tells."""
+        return self._lines(self.history_file)
 
     def evaluations(self) -> list[dict[str, Any]]:
         """Return the evaluations while the model was trained: step, seconds, N and values by name."""
-        lines = read_lines(self.evaluations_file)
+        lines = self._lines(self.evaluations_file)
         return [line for line in lines if isinstance(line.get("values"), dict)]
 
     def add_evaluation(self, record: Mapping[str, Any]) -> None:
         """Add an evaluation."""
         add_line(self.evaluations_file, record)
+
+    def logged(self) -> dict[str, int]:
+        """Return how many lines each log has."""
+        files = (self.history_file, self.evaluations_file)
+        return {file.name: file.read_bytes().count(b"\n") for file in files if file.is_file()}
+
+    def _lines(self, file: Path) -> list[dict[str, Any]]:
+        """Return the whole lines of a log, and warn of what a finished training wrote and is not there."""
+        found, status = read_lines(file), read_status(self.status_file)
+        written = status.lines.get(file.name, 0) if "training" in status.done else 0
+        there = self.logged().get(file.name, 0)
+        if there < written:
+            warnings.warn(
+                f"{file}: {written - there} of {written} lines are lost, and left out", stacklevel=3
+            )
+        return found
 
     def metrics(self) -> dict[str, Any]:
         """Return the final numbers; empty where the run has none yet.

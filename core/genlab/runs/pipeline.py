@@ -97,7 +97,7 @@ class Pipeline:
 
     def adopt(self, done: Mapping[Stage, float]) -> None:
         """Count stages as done, whose files another run has left."""
-        self.status = self.status.finished(done)
+        self.status = replace(self.status.finished(done), lines=self.folder.logged())
         if (state := self.folder.checkpoints.state()) is not None:
             self.go_back_to(state)
 
@@ -199,7 +199,10 @@ class Pipeline:
         seconds = time.perf_counter() - begun
         if stage == "training" and self.work.training:
             seconds = self.work.training.elapsed
-        self._mark(self.status.finished({stage: seconds}))
+        status = self.status.finished({stage: seconds})
+        if stage == "training":
+            status = replace(status, lines=self.folder.logged())
+        self._mark(status)
 
     def _mark(self, status: Status) -> None:
         self.status = status

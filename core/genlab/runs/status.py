@@ -35,6 +35,7 @@ class Status:
         skipped: The stages that nobody asked for.
         host: The machine of the process that wrote this.
         process: Its number.
+        lines: The lines of each log when the training was done, so that lost ones are noticed.
     """
 
     outcome: Outcome = "running"
@@ -43,6 +44,7 @@ class Status:
     skipped: tuple[Stage, ...] = ()
     host: str = ""
     process: int = 0
+    lines: Mapping[str, int] = field(default_factory=dict)
 
     def finished(self, seconds: Mapping[Stage, float]) -> Status:
         """Return the status after stages, each with the seconds that it took."""
@@ -67,8 +69,9 @@ def read_status(file: Path) -> Status:
         if found["outcome"] not in get_args(Outcome) or found["stage"] not in ("", *STAGES):
             return Status()
         where = str(found["host"]), int(found["process"])
-        return Status(found["outcome"], found["stage"], done, tuple(skipped), *where)
-    except (RequestError, KeyError, TypeError, ValueError):
+        lines = {str(name): int(count) for name, count in found.get("lines", {}).items()}
+        return Status(found["outcome"], found["stage"], done, tuple(skipped), *where, lines)
+    except (RequestError, KeyError, TypeError, ValueError, AttributeError):
         return Status()
 
 

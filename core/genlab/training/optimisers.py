@@ -15,6 +15,8 @@ from genlab.components.optimiser import Optimiser
 
 __all__ = ["AdamW", "Muon", "orthogonalised"]
 
+_HUGE = 1e38  # a step that float32 can hold, and no weight survives
+
 Share = Annotated[float, Field(ge=0, lt=1)]
 """A factor by which an average forgets, in [0, 1)."""
 
@@ -137,7 +139,7 @@ class _Muon(torch.optim.Optimizer):
             matrix = step.flatten(1)
             alike.setdefault(matrix.shape, []).append((p, matrix))
         for (rows, columns), pairs in alike.items():
-            size = lr * group["gain"] * math.sqrt(max(1, rows / columns))
+            size = min(lr * group["gain"] * math.sqrt(max(1, rows / columns)), _HUGE)
             steps = orthogonalised(
                 torch.stack([matrix for _, matrix in pairs]), group["iterations"]
             )
