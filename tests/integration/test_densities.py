@@ -76,7 +76,7 @@ def test_a_density_that_is_fitted_at_once_is_a_run_too(tmp_path: Path) -> None:
     assert run.status.outcome == "done"
     again = start_run(request, out=tmp_path / "again", skip=["measuring", "drawing", "page"])
     assert torch.equal(again.sample(200), x)
-    with pytest.raises(RequestError, match="fitted at once has no budget"):
+    with pytest.raises(RequestError, match="fitted at once, and not trained, has no budget"):
         genlab.resume(run.path, steps=5)
 
 

@@ -15,7 +15,7 @@ from genlab.components.optimiser import Optimiser
 
 __all__ = ["AdamW", "Muon", "orthogonalised"]
 
-_HUGE = 1e38  # a step that float32 can hold, and no weight survives
+_HUGE = 1e35  # a rate that float32 can compute with, and no weight survives
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 """A factor by which an average forgets, in [0, 1)."""
@@ -123,7 +123,7 @@ class _Muon(torch.optim.Optimizer):
         return loss
 
     def _step_matrices(self, moved: list[tuple[Tensor, Tensor]], group: dict[str, Any]) -> None:
-        lr, momentum = group["lr"], group["momentum"]
+        lr, momentum = min(group["lr"], _HUGE), group["momentum"]
         if not moved:
             return
         weights, gradients = [p for p, _ in moved], [gradient for _, gradient in moved]
@@ -139,7 +139,7 @@ class _Muon(torch.optim.Optimizer):
             matrix = step.flatten(1)
             alike.setdefault(matrix.shape, []).append((p, matrix))
         for (rows, columns), pairs in alike.items():
-            size = min(lr * group["gain"] * math.sqrt(max(1, rows / columns)), _HUGE)
+            size = lr * group["gain"] * math.sqrt(max(1, rows / columns))
             steps = orthogonalised(
                 torch.stack([matrix for _, matrix in pairs]), group["iterations"]
             )
@@ -160,7 +160,7 @@ class _Muon(torch.optim.Optimizer):
             [state["square"] for state in states],
             [],
             [state["step"] for state in states],
-            amsgrad=False, beta1=0.9, beta2=0.999, lr=group["lr"], eps=1e-8, maximize=False,
+            amsgrad=False, beta1=0.9, beta2=0.999, lr=min(group["lr"], _HUGE), eps=1e-8, maximize=False,
             weight_decay=group["weight_decay"],
         )  # fmt: skip
 
