@@ -41,6 +41,19 @@ def test(session: nox.Session) -> None:
 
 
 @nox.session
+def engines(session: nox.Session) -> None:
+    """Run the tests of the engines of clusters and of large data sets, whose packages take a gigabyte."""
+    sync(session, "engines")
+    session.run(
+        "pytest",
+        "-n0",
+        "tests/plugins/engines",
+        "tests/plugins/datasets/test_hf.py",
+        *session.posargs,
+    )
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
     sync(session, "docs")

@@ -28,6 +28,7 @@ from .components import Flow as Flow
 from .components import GaussianDegradation as GaussianDegradation
 from .components import HasIntervals as HasIntervals
 from .components import HasModes as HasModes
+from .components import Hooks as Hooks
 from .components import InvertibleDegradation as InvertibleDegradation
 from .components import Job as Job
 from .components import Kind as Kind
@@ -48,12 +49,14 @@ from .components import Sampler as Sampler
 from .components import ScoresEach as ScoresEach
 from .components import Split as Split
 from .components import Tracker as Tracker
+from .components import carry_out_packed as carry_out_packed
 from .components import cast_like as cast_like
 from .components import dequantise as dequantise
 from .components import explain as explain
 from .components import extra as extra
 from .components import hookimpl as hookimpl
 from .components import is_picture as is_picture
+from .components import pack_job as pack_job
 from .components import require_extra as require_extra
 from .components import right_expand as right_expand
 from .components import time_at as time_at

@@ -238,7 +238,7 @@ def compare(
     runs: Sequence[Run | str | Path],
     out: str | Path | None = "comparison",
     *,
-    seed: int = 0,
+    seed: int | None = None,
     over: str | None = None,
 ) -> Comparison:
     """Tell how runs differ: settings, numbers, curves and samples, and where a comparison is unfair.
@@ -246,7 +246,7 @@ def compare(
     Args:
         runs: Runs, or their folders.
         out: Where ``comparison.csv`` and the figures go; None: nothing is drawn or written.
-        seed: Seed of the samples.
+        seed: Seed of fresh samples; None: the first that each run has left.
         over: A setting such as ``"seed"``: runs that differ in nothing else are put together, and their
             numbers are means, with ranges and Student's intervals.
 

@@ -242,17 +242,40 @@ def test_runs_that_cannot_be_sampled_are_compared_all_the_same(
     make_run: Any, tmp_path: Path
 ) -> None:
     class Lost:
-        """Has numbers, and a model that is not to be had."""
+        """Has numbers, and neither samples nor a model."""
 
         spec, history, evaluations = make_run("moons").spec, (), ()
 
-        @property
-        def model(self) -> Any:
+        def samples(self, n: int) -> Any:
             raise RequestError("the backbone has to be handed in")
 
     found = write_comparison(compared("a", "b"), [Lost(), Lost()], tmp_path)  # type: ignore[list-item]
     assert names_in(found.files, tmp_path) == ["comparison.csv", "numbers.png"]
     assert found.warnings == ("no figure of samples: the backbone has to be handed in",)
+
+
+def test_the_samples_of_a_comparison_are_those_that_runs_have_left(
+    make_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No model is asked for any."""
+    run = make_run("digits", "flow", history=(), evaluations=())
+    drawn = []
+    for value in (-1.0, -1.0, 1.0):
+        left = torch.full((40, 1, 8, 8), value)
+        monkeypatch.setattr(run, "samples", lambda n, left=left: (left[:n], None), raising=False)
+        monkeypatch.setattr(type(run.model), "sample", None)
+        found = write_comparison(compared("a"), [run], tmp_path / str(len(drawn)))
+        (file,) = (file for file in found.files if file.name == "samples.png")
+        drawn.append(file.read_bytes())
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_of_very_many_runs_there_is_a_table_and_no_picture(make_run: Any, tmp_path: Path) -> None:
+    names = [str(i) for i in range(51)]
+    found = write_comparison(compared(*names), [make_run("moons")] * len(names), tmp_path)
+    assert names_in(found.files, tmp_path) == ["comparison.csv"]
+    assert "51 are compared, and a figure has room for 50" in found.warnings[-1]
+    assert len((tmp_path / "comparison.csv").read_text().splitlines()) == 52
 
 
 def test_the_samples_of_a_comparison_are_those_of_the_seed(make_run: Any, tmp_path: Path) -> None:

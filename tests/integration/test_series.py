@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -329,6 +329,35 @@ def test_an_engine_of_ones_own_carries_a_sweep_out(sweep: Path, tmp_path: Path) 
             "0.0001-euler", "0.0001-ddim", "0.001-euler", "0.001-ddim"
         ]  # fmt: skip
         assert {o.status for o in outcomes} == {"done"}
+
+
+def test_a_sweep_has_trackers_and_an_engine_with_parameters(
+    sweep: Path, tmp_path: Path, command: Callable[..., Any]
+) -> None:
+    class Noting(Counting):
+        """Counts the trainings of all that are built."""
+
+        all: ClassVar[list[str]] = []
+
+        def training_started(self, path: Path) -> None:
+            self.all.append(path.name)
+
+    genlab.register("tracker", "noting", Noting)
+    out = tmp_path / "runs"
+    for given, wanted in (
+        (("--tracker", "notin"), "unknown tracker 'notin'"),
+        (("--set", "engine.jobs=0"), "jobs"),
+        (("--set", "engine.retrys=1"), "retrys"),
+        (("--set", "training.steps=1"), "it sets what --engine is given"),
+    ):
+        said = command("sweep", sweep, "--out", out, *given)
+        assert said.status == 2, given
+        assert wanted in said.err
+    assert not out.exists()
+    sweep.write_text(SMALL + '[sweep]\n"optimiser.lr" = [1e-3]\n')
+    given = ("--tracker", "noting", "--set", "engine.retries=0", "--out", out)
+    assert command("sweep", sweep, *given).status == 0
+    assert Noting.all == ["0.001"]
 
 
 # -- comparisons ---------------------------------------------------------------------------------

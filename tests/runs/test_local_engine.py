@@ -114,6 +114,15 @@ def test_a_death_is_told_and_who_stops_early_stops_the_processes(tmp_path: Path)
     assert not (tmp_path / "slow.ended").exists()
 
 
+def test_where_processes_cannot_be_forked_each_begins_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genlab.engines.local.CAN_FORK", False)
+    jobs = jobs_in(tmp_path, dies=("die", ""))
+    (outcome,) = Local(jobs=2).carry_out(jobs, work, trackers=lambda job: [])
+    assert outcome.status == "done", outcome.message
+
+
 def test_what_cannot_be_sent_is_refused_before_any_work(tmp_path: Path) -> None:
     jobs = [*jobs_in(tmp_path, fine=("go", "")), Job(tmp_path / "odd", {"do": (i for i in ())})]
     with pytest.raises(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genlab.cli.options import Device, Json, Seed
+from genlab.cli.options import Device, Json
 from genlab.report.text import between, number, setting
 
 if TYPE_CHECKING:
@@ -39,7 +39,10 @@ def compare(
     out: Annotated[Path, typer.Option(help="Where comparison.csv and the figures go.")] = Path(
         "comparison"
     ),
-    seed: Seed = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of fresh samples; without it: the first that each run has left."),
+    ] = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:

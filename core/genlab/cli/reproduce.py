@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from genlab.cli.completion import experiments
-from genlab.cli.options import Data, RunDevice
-from genlab.cli.series import Engine, Jobs, Listed, Only, series
+from genlab.cli.options import Data, RunDevice, Trackers
+from genlab.cli.series import Engine, Jobs, Listed, Only, Settings, series
 
 __all__ = ["reproduce"]
 
@@ -34,6 +34,8 @@ def reproduce(
     jobs: Jobs = None,
     listed: Listed = False,
     only: Only = None,
+    tracker: Trackers = None,
+    settings: Settings = None,
 ) -> None:
     """Carry out every experiment, and end with a table.
 
@@ -41,5 +43,6 @@ def reproduce(
     """
     series(
         names or [], out / budget, budget=budget, data=data, seed=seed, device=device,
-        engine=engine, jobs=jobs, listed=listed, only=only,
+        engine=engine, jobs=jobs, listed=listed, only=only, trackers=tracker or (),
+        settings=settings or (),
     )  # fmt: skip

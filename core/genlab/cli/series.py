@@ -15,7 +15,7 @@ from genlab.cli.completion import names_of
 if TYPE_CHECKING:
     from genlab.components import Job, Outcome
 
-__all__ = ["Engine", "Jobs", "Listed", "Only", "series"]
+__all__ = ["Engine", "Jobs", "Listed", "Only", "Settings", "series"]
 
 Engine = Annotated[
     str,
@@ -24,6 +24,14 @@ Engine = Annotated[
     ),
 ]
 Jobs = Annotated[int | None, typer.Option(min=1, help="How many runs at once.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="engine.NAME=VALUE",
+        help="A parameter of the engine; genlab show engine NAME lists them.",
+    ),
+]
 Listed = Annotated[
     bool, typer.Option("--list", help="List the runs and how far they are, and end.")
 ]
@@ -42,28 +50,55 @@ def series(
     jobs: int | None,
     listed: bool,
     only: str | None,
+    trackers: Sequence[str] = (),
+    settings: Sequence[str] = (),
     **options: Any,
 ) -> None:
     """Carry out a series of runs, show a table, and exit with 1 where one of them failed."""
+    if engine == "local" and (jobs or 1) > 1 and not listed:
+        from genlab.engines.nursery import begin_early
+
+        begin_early(jobs or 1)
     from genlab.cli.series_display import SeriesDisplay
     from genlab.cli.terminal import plain_console
     from genlab.components.registry import build
     from genlab.runs.series import carried_out, jobs_of
+    from genlab.runs.start import built_trackers
 
     found = _part(jobs_of(names, out, data=None if data is None else str(data), **options), only)
     console, outcomes = plain_console(), []
     if listed:
         _list(console, found, out)
         return
-    built = build("engine", engine, **({} if jobs is None else {"jobs": jobs}))
-    with SeriesDisplay(console, total=len(found), several=(jobs or 1) > 1) as display:
-        for outcome in carried_out(found, built, display.trackers):
+    given = {} if jobs is None else {"jobs": jobs}
+    built = build("engine", engine, **{**_of_engine(settings), **given})
+    listening = built_trackers(trackers)
+    several = getattr(built, "jobs", None) != 1
+    with SeriesDisplay(console, total=len(found), several=several) as display:
+        for outcome in carried_out(found, built, lambda job: [*display.trackers(job), *listening]):
             outcomes.append(outcome)
             display.ended(outcome)
     _table(console, outcomes, out)
+    _best(console, found)
     _compare(console, outcomes, out)
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _of_engine(settings: Sequence[str]) -> dict[str, Any]:
+    """Return the parameters of an engine that assignments give."""
+    from genlab.config import parse_assignments
+    from genlab.errors import RequestError, brief
+
+    found = parse_assignments(settings)
+    other = next((key for key in found if key != "engine"), None)
+    if other is not None or "name" in found.get("engine", {}):
+        raise RequestError(
+            f"--set {brief(settings[0])}: here it sets what --engine is given, as in --set engine.retries=3; the "
+            f"settings of runs stand in the file"
+        )
+    params: dict[str, Any] = found.get("engine", {})
+    return params
 
 
 def _part(jobs: list[Job], only: str | None) -> list[Job]:
@@ -109,6 +144,22 @@ def _table(console: Any, outcomes: Sequence[Outcome], out: Path) -> None:
     console.print(table)
 
 
+def _best(console: Any, jobs: Sequence[Job]) -> None:
+    """Print the best trial of each search."""
+    from rich.text import Text
+
+    from genlab.report.text import number
+    from genlab.runs.search import best_of
+
+    for best in best_of(jobs):
+        chosen = ", ".join(
+            f"{key} = {number(value) if isinstance(value, float) else value}"
+            for key, value in best.settings.items()
+        )
+        said = f"best of {best.of}: {best.run}, {best.metric} {number(best.value)} with {chosen}"
+        console.print(Text(said))
+
+
 def _compare(console: Any, outcomes: Sequence[Outcome], out: Path) -> None:
     """Compare the runs of each series of which two are done."""
     from genlab.errors import RequestError
@@ -119,7 +170,7 @@ def _compare(console: Any, outcomes: Sequence[Outcome], out: Path) -> None:
         return outcome.job.series
 
     for name, group in groupby(sorted(outcomes, key=name_of), key=name_of):
-        done = [Run(o.job.path, device="cpu") for o in group if o.status != "failed"]
+        done = [Run(o.job.path, device="cpu") for o in group if o.status in ("done", "was done")]
         if not name or len(done) < 2:
             continue
         try:

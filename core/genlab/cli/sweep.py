@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from genlab.cli.completion import experiments
-from genlab.cli.options import Budget, Data, RunDevice
-from genlab.cli.series import Engine, Jobs, Listed, Only, series
+from genlab.cli.options import Budget, Data, RunDevice, Trackers
+from genlab.cli.series import Engine, Jobs, Listed, Only, Settings, series
 
 __all__ = ["sweep"]
 
@@ -31,6 +31,8 @@ def sweep(
     jobs: Jobs = None,
     listed: Listed = False,
     only: Only = None,
+    tracker: Trackers = None,
+    settings: Settings = None,
     out: Annotated[Path, typer.Option(help="The folder that the runs go into.")] = Path("runs"),
 ) -> None:
     """Carry out a run for every combination of values; compare them.
@@ -40,5 +42,6 @@ def sweep(
     """
     series(
         [file], out, budget=budget, data=data, seed=seed, device=device,
-        engine=engine, jobs=jobs, listed=listed, only=only,
+        engine=engine, jobs=jobs, listed=listed, only=only, trackers=tracker or (),
+        settings=settings or (),
     )  # fmt: skip

@@ -54,6 +54,8 @@ from .pictures import is_picture as is_picture
 from .pictures import unreadable as unreadable
 from .sampler import Restores as Restores
 from .sampler import Sampler as Sampler
+from .sending import carry_out_packed as carry_out_packed
+from .sending import pack_job as pack_job
 from .tracker import Hooks as Hooks
 from .tracker import Tracker as Tracker
 from .tracker import hookimpl as hookimpl

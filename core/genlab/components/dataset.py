@@ -197,12 +197,18 @@ class LazyImages:
         decode: Takes a tensor of int64 indices ``(B,)`` and returns uint8 images ``(B, C, H, W)``.
         length: Number of images.
         shape: Shape ``(C, H, W)`` of one image.
+        ahead: How many batches a training asks for ahead, at once, from threads.
     """
 
     def __init__(
-        self, decode: Callable[[Tensor], Tensor], length: int, shape: tuple[int, ...]
+        self,
+        decode: Callable[[Tensor], Tensor],
+        length: int,
+        shape: tuple[int, ...],
+        *,
+        ahead: int = 1,
     ) -> None:
-        self.decode = decode
+        self.decode, self.ahead = decode, ahead
         self.length = length
         self.shape = (length, *shape)
 

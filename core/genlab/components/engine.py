@@ -22,12 +22,15 @@ class Job:
         tables: Its request.
         series: Name of the sweep that it belongs to; empty for none.
         after: The folder of a job that trains the same, and is done first; None for none.
+        search: The table of the search that it is a trial of, which chooses what the request leaves open when
+            the run begins; None for none.
     """
 
     path: Path
     tables: Mapping[str, Any]
     series: str = ""
     after: Path | None = None
+    search: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,14 @@ class Outcome:
 
     Args:
         job: The job.
-        status: Whether it was done before, was carried out now, or failed; or whether another process is at
-            it, or at the one that it comes after: then it is asked for again.
-        message: Why it failed.
+        status: Whether it was done before, was carried out now, failed, or was stopped by a search that takes
+            it for hopeless; or whether another process is at it, or at the one that it comes after: then it
+            is asked for again.
+        message: Why it failed or was stopped.
     """
 
     job: Job
-    status: Literal["was done", "done", "failed", "elsewhere"]
+    status: Literal["was done", "done", "failed", "stopped", "elsewhere"]
     message: str = ""
 
 

@@ -188,6 +188,11 @@ class Hooks:
         """
         return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
+    @property
+    def heard(self) -> frozenset[str]:
+        """The hooks that any tracker has."""
+        return frozenset(name for name in HOOKS if self.listens(name))
+
     def tell(self, hook: str, **arguments: Any) -> None:
         """Call a hook of every tracker; one that raises is named once and switched off.
 

@@ -1,5 +1,5 @@
 """Engines: who carries out many runs. Those that come with genlab use this machine."""
 
-from genlab.engines.local import Local
+import lazy_loader
 
-__all__ = ["Local"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

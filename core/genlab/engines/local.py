@@ -11,14 +11,15 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pydantic import NonNegativeInt, PositiveInt
 
 from genlab.components.engine import Engine, Job, Outcome
-from genlab.components.registry import registered
+from genlab.components.sending import pack_job
 from genlab.components.tracker import Hooks
-from genlab.errors import RequestError
+from genlab.engines.nursery import CAN_FORK, Child, Nursery, taken, threads_of
 
 __all__ = ["Local"]
 
@@ -29,9 +30,9 @@ Trackers = Callable[[Job], Iterable[object]]
 class Local(Engine):
     """Carries runs out on this machine.
 
-    One at a time, they are carried out in this process. Several at once have a process each and share the
-    cores; a run whose process dies is begun again by another, from its last checkpoint. Runs that train the
-    same wait for the first of them, and take its weights.
+    One at a time, they are carried out in this process. Several at once have a process each, with its share
+    of the cores; a run whose process dies is begun again by another, from its last checkpoint. Runs that
+    train the same wait for the first of them, and take its weights.
 
     Args:
         jobs: How many runs at once.
@@ -50,9 +51,7 @@ class Local(Engine):
     ) -> Iterator[Outcome]:
         """Carry jobs out, and yield the outcome of each as it ends."""
         if self.jobs > 1:
-            yield from _Crew(
-                jobs, work, trackers, min(self.jobs, len(jobs)), self.retries
-            ).outcomes()
+            yield from _Crew(jobs, work, trackers, self.jobs, self.retries).outcomes()
             return
         for job in jobs:
             yield work(job, list(trackers(job)))
@@ -64,9 +63,10 @@ class _Crew:
     def __init__(
         self, jobs: Sequence[Job], work: Work, trackers: Trackers, size: int, retries: int
     ) -> None:
-        self.trackers, self.size, self.retries = trackers, size, retries
+        self.trackers, self.retries = trackers, retries
+        self.size, self.threads = min(size, len(jobs)), threads_of(size)
         self.waiting = list(jobs)
-        self.packed = {job.path: _packed(job, work) for job in jobs}
+        self.packed = {job.path: pack_job(job, work) for job in jobs}
         self.unfinished = set(self.packed)
         self.changed, self.telling = threading.Condition(), threading.Lock()
         self.workers: set[_Worker] = set()
@@ -76,6 +76,9 @@ class _Crew:
     def outcomes(self) -> Iterator[Outcome]:
         """Yield the outcome of each job as it ends; whoever stops early stops the processes."""
         total = len(self.waiting)
+        if not total:
+            return
+        self.nursery = taken(self.threads) if CAN_FORK else None
         threads = [threading.Thread(target=self._take_jobs, daemon=True) for _ in range(self.size)]
         for thread in threads:
             thread.start()
@@ -93,9 +96,11 @@ class _Crew:
                     worker.interrupt()
             for thread in threads:
                 thread.join()
+            if self.nursery is not None:
+                self.nursery.close()
 
     def _take_jobs(self) -> None:
-        worker = _Worker(max(1, (os.cpu_count() or 1) // self.size))
+        worker = _Worker(self.threads, self.nursery)
         self.workers.add(worker)
         try:
             while (job := self._next()) is not None:
@@ -142,11 +147,12 @@ class _Worker:
 
     Args:
         threads: The threads that PyTorch may use in it.
+        nursery: What starts it; None: it is a process of its own from the beginning.
     """
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
-        self.process: subprocess.Popen[bytes] | None = None
+    def __init__(self, threads: int, nursery: Nursery | None) -> None:
+        self.threads, self.nursery = threads, nursery
+        self.process: subprocess.Popen[bytes] | Child | None = None
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115, it is closed by close()
         self.last_words = ""
 
@@ -173,16 +179,20 @@ class _Worker:
     def interrupt(self) -> None:
         """Ask the process to stop: what it trains saves a checkpoint first."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGTERM)
 
     def close(self) -> None:
         """Let the process end."""
         if self.process is not None:
-            self.process.communicate()
+            _end(self.process)
         self.errors.close()
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        self.errors.truncate(0)
+    def _started(self) -> subprocess.Popen[bytes] | Child:
+        self.errors.seek(0)
+        self.errors.truncate()
+        if self.nursery is not None:
+            return self.nursery.fork(self.errors)
         return subprocess.Popen(
             [sys.executable, "-m", "genlab.engines.worker"],
             env={**os.environ, "OMP_NUM_THREADS": str(self.threads)},
@@ -190,9 +200,8 @@ class _Worker:
             start_new_session=True,  # Ctrl-C in the terminal reaches this process alone, which passes it on
         )  # fmt: skip
 
-    def _died(self, process: subprocess.Popen[bytes]) -> None:
-        process.communicate()
-        code = process.returncode
+    def _died(self, process: subprocess.Popen[bytes] | Child) -> None:
+        code = _end(process)
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with the exit status {code}"
         self.errors.seek(0)
         lines = self.errors.read().decode(errors="replace").strip().splitlines()
@@ -201,19 +210,14 @@ class _Worker:
         self.process = None
 
 
-def _packed(job: Job, work: Work) -> bytes:
-    """Pack a job with what carries it out, and with what was registered in this process.
-
-    Raises:
-        RequestError: It holds something that cannot be sent to another process.
-    """
-    import cloudpickle
-
-    try:
-        packed: bytes = cloudpickle.dumps((work, job, registered()))
-    except Exception as error:
-        raise RequestError(
-            f"{job.path.name} holds what cannot be sent to another process ({error}): "
-            f"jobs=1 carries it out here"
-        ) from None
-    return packed
+def _end(process: subprocess.Popen[bytes] | Child) -> int:
+    """Let a process end, whatever it still says, and return its exit status."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with suppress(OSError):
+        process.stdin.close()
+    with suppress(OSError):
+        while process.stdout.read(2**16):
+            pass
+    process.stdout.close()
+    return process.wait()

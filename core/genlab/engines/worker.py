@@ -61,17 +61,9 @@ def main() -> None:
 
 def _carried_out(packed: bytes, answers: Answers) -> Any:
     """Unpack a job with what carries it out, and do it."""
-    from genlab.components.registry import register
-    from genlab.components.tracker import forwarding
+    from genlab.components.sending import carry_out_packed
 
-    work, job, registered = pickle.loads(packed)
-    for role, name, component in registered:
-        register(role, name, component)
-
-    def tell(hook: str, arguments: dict[str, Any]) -> None:
-        answers.send("told", (hook, arguments))
-
-    return work(job, [forwarding(tell)])
+    return carry_out_packed(packed, lambda hook, arguments: answers.send("told", (hook, arguments)))
 
 
 def _end_with(parent: int) -> None:

@@ -46,6 +46,7 @@ __all__ = ["Comparison", "comparison", "write_comparison"]
 
 _SHOWN = {"image": 36, "volume": 36, "series": 12, "vector": 2000}  # samples of a run
 _TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)
+_MOST_DRAWN = 50  # runs or groups that a picture has room for
 _SAMPLES = 8  # in a row of the figure of degradations
 _FACTS = ("steps", "training_s", "parameters", "sampling_steps", "device")
 
@@ -215,7 +216,7 @@ def comparison(runs: Sequence[Compared], *, over: str | None = None) -> Comparis
 
 
 def write_comparison(
-    found: Comparison, results: Sequence[Results], out: Path, *, seed: int = 0
+    found: Comparison, results: Sequence[Results], out: Path, *, seed: int | None = None
 ) -> Comparison:
     """Write a comparison: ``comparison.csv``, its numbers, the curves of training, and samples as figures.
 
@@ -223,7 +224,7 @@ def write_comparison(
         found: The comparison.
         results: Its runs, as figures are drawn from them.
         out: The folder.
-        seed: Seed of the samples.
+        seed: Seed of fresh samples; None: the first that each run has left.
 
     Returns:
         The comparison, with its files.
@@ -235,6 +236,9 @@ def write_comparison(
         raise RequestError("none of these runs has numbers yet: genlab evaluate RUN measures one")
     csv_file = out / "comparison.csv"
     write_text(csv_file, found.csv())
+    if len(found.names) > _MOST_DRAWN:
+        told = f"no figures: {len(found.names)} are compared, and a figure has room for {_MOST_DRAWN}"
+        return replace(found, warnings=(*found.warnings, told), files=(csv_file,))
     figures = {"numbers": bars(found.names, found.numbers)}
     if drawn := curves(_curves(found, results)):
         figures["curves"] = drawn
@@ -261,13 +265,17 @@ def _curves(found: Comparison, results: Sequence[Results]) -> list[Curves]:
     ]
 
 
-def _samples(found: Comparison, results: Sequence[Results], *, seed: int) -> dict[str, Drawing]:
+def _samples(
+    found: Comparison, results: Sequence[Results], *, seed: int | None
+) -> dict[str, Drawing]:
     """Draw samples side by side, and degradations where all runs have one."""
     specs = [run.spec for run in results]
     if len({(spec.shape, spec.kind) for spec in specs}) > 1:
         return {}
     n = _SHOWN[specs[0].kind]
-    drawn = [run.model.sample(n, seed=seed) for run in results]
+    drawn = [
+        run.samples(n)[0] if seed is None else run.model.sample(n, seed=seed) for run in results
+    ]
     figures = {"samples": side_by_side(list(zip(found.names, drawn, strict=True)), specs[0])}
     destroyed = [
         Degraded(name, _states(run, run.model), x[:_SAMPLES])

@@ -17,7 +17,7 @@ from genlab.config import checked, merge, nested
 from genlab.errors import RequestError
 from genlab.guards import file_name
 
-__all__ = ["Sweep", "combinations", "is_plain"]
+__all__ = ["Range", "Sweep", "change_of", "combinations", "is_plain", "labels_of", "range_of"]
 
 Sweep = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 """What varies: a table, or several whose runs are put together."""
@@ -63,10 +63,23 @@ class _Draws(_Strict):
     seed: pydantic.NonNegativeInt = 0
 
 
-class _Range(_Strict):
-    low: float
-    high: float
+class Range(_Strict):
+    """A range that values are drawn from.
+
+    Args:
+        low: The lowest.
+        high: The highest.
+        log: Whether logarithms are drawn evenly.
+    """
+
+    low: int | float
+    high: int | float
     log: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether values are whole numbers, as low and high are."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
 
 
 def _of_table(table: Any) -> Iterator[Combination]:
@@ -75,14 +88,19 @@ def _of_table(table: Any) -> Iterator[Combination]:
     if "draws" in table:
         yield from _drawn({k: v for k, v in table.items() if k != "draws"}, table["draws"])
         return
-    labelled = [zip(_labels(key, values), values, strict=True) for key, values in table.items()]
+    labelled = [zip(labels_of(key, values), values, strict=True) for key, values in table.items()]
     for combination in itertools.product(*labelled):
         values = [value for _, value in combination]
-        yield "-".join(label for label, _ in combination), _change(table, values)
+        yield "-".join(label for label, _ in combination), change_of(table, values)
 
 
-def _change(keys: Iterable[str], values: Iterable[Any]) -> dict[str, Any]:
-    """Return a change to the request; components come before their parameters, which go with another name."""
+def change_of(keys: Iterable[str], values: Iterable[Any]) -> dict[str, Any]:
+    """Return a change to the request; components come before their parameters, which go with another name.
+
+    Args:
+        keys: Settings.
+        values: Their values.
+    """
     change: dict[str, Any] = {}
     pairs = zip(keys, values, strict=True)
     for key, value in sorted(pairs, key=lambda pair: pair[0].removesuffix(".name").count(".")):
@@ -98,29 +116,50 @@ def _drawn(table: Mapping[str, Any], draws: Any) -> Iterator[Combination]:
     generator = random.Random(given.seed)
     for number in range(given.count):
         values = [_draw(key, values, generator) for key, values in table.items()]
-        yield f"draw-{given.seed}-{number:03d}", _change(table, values)
+        yield f"draw-{given.seed}-{number:03d}", change_of(table, values)
 
 
 def _draw(key: str, values: Any, generator: random.Random) -> Any:
     if not isinstance(values, Mapping):
-        _labels(key, values)
+        labels_of(key, values)
         return generator.choice(values)
-    bounds = checked(_Range, f"sweep.{key}", values)
+    bounds = range_of(key, values)
     low, high = bounds.low, bounds.high
-    if not (low < high and (low > 0 or not bounds.log)):
-        raise RequestError(
-            f"sweep.{key}: a range goes up from low to high, from above 0 where log is true"
-        )
     if bounds.log:
         drawn = math.exp(generator.uniform(math.log(low), math.log(high)))
     else:
         drawn = generator.uniform(low, high)
-    whole = all(type(values[name]) is int for name in ("low", "high"))
-    return min(max(round(drawn), int(low)), int(high)) if whole else drawn
+    return min(max(round(drawn), int(low)), int(high)) if bounds.whole else drawn
 
 
-def _labels(key: str, values: Any) -> list[str]:
-    """Return values of a sweep as parts of the names of folders; objects that look the same are numbered."""
+def range_of(key: str, values: Mapping[str, Any]) -> Range:
+    """Return the range of a setting.
+
+    Args:
+        key: The setting, for the message.
+        values: The table ``{low, high, log}``.
+
+    Raises:
+        RequestError: It is no range.
+    """
+    bounds = checked(Range, f"sweep.{key}", values)
+    if not (bounds.low < bounds.high and (bounds.low > 0 or not bounds.log)):
+        raise RequestError(
+            f"sweep.{key}: a range goes up from low to high, from above 0 where log is true"
+        )
+    return bounds
+
+
+def labels_of(key: str, values: Any) -> list[str]:
+    """Return values of a sweep as parts of the names of folders; objects that look the same are numbered.
+
+    Args:
+        key: The setting, for the message.
+        values: Its values.
+
+    Raises:
+        RequestError: They are no list, or one is there twice.
+    """
     if not isinstance(values, list) or not values:
         raise RequestError(f"sweep.{key}: a sweep goes through a list of values")
     labels = [_label(value) for value in values]

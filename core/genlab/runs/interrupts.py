@@ -19,7 +19,8 @@ from genlab.errors import Interrupted
 
 __all__ = ["Interrupts", "listening"]
 
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")  # Ctrl-C; the end of a job; what SLURM sends before it
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2")
+"""Ctrl-C; the end of a job; what SLURM sends before it, and what submitit lets it send."""
 
 
 class Interrupts:

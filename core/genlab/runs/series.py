@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from genlab.runs.combinations import Sweep, combinations, is_plain
 from genlab.runs.folder import RunFolder, require_free
 from genlab.runs.lock import is_taken
 from genlab.runs.run import Run
+from genlab.runs.search import carry_out_trial, trials_of
 from genlab.runs.start import UNTRAINED, continue_run, start_run
 from genlab.runs.status import read_status
 
@@ -104,27 +106,36 @@ def swept(tables: Mapping[str, Any], sweep: Sweep, out: Path) -> list[Job]:
     Raises:
         RequestError: A value is no list, or a combination is there twice.
     """
+    tables_of = [sweep] if isinstance(sweep, Mapping) else list(sweep)
+    searches = [table for table in tables_of if isinstance(table, Mapping) and "search" in table]
+    listed = [table for table in tables_of if not any(table is each for each in searches)]
     jobs: list[Job] = []
-    for label, change in combinations(sweep):
+    first: dict[Hashable, Path] = {}
+    for label, change in combinations(listed) if listed or not searches else ():
         merged = merge(tables, change)
-        first = next((job for job in jobs if _train_alike(job.tables, merged)), None)
-        jobs.append(Job(out / label, merged, out.name, first.path if first else None))
+        path = out / label
+        after = first.setdefault(_trained(merged), path)
+        jobs.append(Job(path, merged, out.name, None if after == path else after))
+    for table in searches:
+        jobs += trials_of(tables, table, out)
+    twice = next((path for path, n in Counter(job.path for job in jobs).items() if n > 1), None)
+    if twice is not None:
+        raise RequestError(f"sweep: {twice.name} is there twice")
     return jobs
 
 
-def _train_alike(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    """Say whether two requests ask for the same training, as far as they tell."""
-    keys = (a.keys() | b.keys()) - set(UNTRAINED)
-    return all(_same(a.get(key), b.get(key)) for key in keys)
+def _trained(tables: Mapping[str, Any]) -> Hashable:
+    """Return a value that two requests share which ask for the same training, as far as they tell."""
+    return _key({key: value for key, value in tables.items() if key not in UNTRAINED})
 
 
-def _same(a: Any, b: Any) -> bool:
-    """Compare settings; of what is no plain value, such as a tensor, only the very same is the same."""
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
-    if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(map(_same, a, b))
-    return a is b or (is_plain(a) and is_plain(b) and bool(a == b))
+def _key(value: Any) -> Hashable:
+    """Return a setting as a value to look it up by; what is no plain value is only the same as itself."""
+    if isinstance(value, Mapping):
+        return frozenset((key, _key(each)) for key, each in value.items())
+    if isinstance(value, list):
+        return tuple(map(_key, value))
+    return (value,) if is_plain(value) else (type(value), id(value))
 
 
 def carry_out(job: Job, trackers: Sequence[object]) -> Outcome:
@@ -134,20 +145,25 @@ def carry_out(job: Job, trackers: Sequence[object]) -> Outcome:
     once: the later ones take the weights of the first. Where something was handed in that no file can
     tell from another, such as a module or tensors, each of them trains.
 
-    A run that another process is at is left to it; so are those that wait for its weights.
+    A run that another process is at is left to it; so are those that wait for its weights. What a search has
+    chosen is carried out, and its number is told to the search.
 
     Args:
         job: The run.
         trackers: Objects that listen.
     """
+    if job.search is not None:
+        return carry_out_trial(job, trackers, _carry_out)
+    return _carry_out(job, trackers)
+
+
+def _carry_out(job: Job, trackers: Sequence[object]) -> Outcome:
     try:
         if job.after is not None and is_taken(job.after) and not _is_trained(job.after):
             return Outcome(job, "elsewhere")
         if not (job.path / "run.toml").is_file():
-            siblings = sorted(p.parent for p in job.path.parent.glob("*/run.toml"))
-            start_run(
-                job.tables, out=job.path, trackers=trackers, siblings=siblings if job.series else ()
-            )
+            siblings = () if job.after is None else (job.after,)
+            start_run(job.tables, out=job.path, trackers=trackers, siblings=siblings)
             return Outcome(job, "done")
         if read_status(RunFolder.open(job.path).status_file).outcome == "done":
             return Outcome(job, "was done")
@@ -208,14 +224,14 @@ def _is_trained(path: Path) -> bool:
 
 
 def compare_runs(
-    runs: Sequence[Run], out: Path | None, *, seed: int = 0, over: str | None = None
+    runs: Sequence[Run], out: Path | None, *, seed: int | None = None, over: str | None = None
 ) -> Comparison:
     """Say how runs differ, and write it; see :func:`genlab.report.comparison.write_comparison` for the files.
 
     Args:
         runs: The runs.
         out: The folder that the files go into; None: there are none.
-        seed: Seed of the samples.
+        seed: Seed of fresh samples; None: the first that each run has left.
         over: A setting: runs that differ in nothing else are put together.
 
     Raises:

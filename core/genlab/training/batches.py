@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from genlab.components.dataset import Examples
+from genlab.components.dataset import Examples, LazyImages
 from genlab.processes import Group
 from genlab.training.order import Order
 
@@ -20,7 +21,7 @@ Batch = tuple[Tensor, Tensor | None]
 
 
 class Batches:
-    """Gives the batch of every step from one on; lazy examples are decoded one batch ahead.
+    """Gives the batch of every step from one on; lazy examples are decoded ahead.
 
     Of several processes, each decodes its share of the lazy examples of a batch, and has them all.
 
@@ -42,27 +43,27 @@ class Batches:
         if not self.examples.lazy:
             yield self._resident(step)
             return
-        with ThreadPoolExecutor(1) as pool:
-            yield self._ahead(pool, step)
+        ahead = self.examples.x.ahead if isinstance(self.examples.x, LazyImages) else 1
+        with ThreadPoolExecutor(ahead) as pool:
+            yield self._ahead(pool, step, ahead)
 
     def _resident(self, step: int) -> Iterator[Batch]:
         while True:
             yield self.examples.take(self.order.indices(step).to(self.examples.device))
             step += 1
 
-    def _ahead(self, pool: ThreadPoolExecutor, step: int) -> Iterator[Batch]:
-        coming: Future[Batch] = pool.submit(self._decoded, step)
+    def _ahead(self, pool: ThreadPoolExecutor, step: int, ahead: int) -> Iterator[Batch]:
+        coming = deque[Future[Batch]]()
         while True:
-            x, y = coming.result()
-            step += 1
-            coming = pool.submit(self._decoded, step)
+            while len(coming) <= ahead:
+                coming.append(pool.submit(self.examples.take, self._indices(step)))
+                step += 1
+            x, y = coming.popleft().result()
             yield self._whole(x), None if y is None else self._whole(y)
 
-    def _decoded(self, step: int) -> Batch:
+    def _indices(self, step: int) -> Tensor:
         indices = self.order.indices(step)
-        return self.examples.take(
-            indices if self.group is None else indices[self.group.own(len(indices))]
-        )
+        return indices if self.group is None else indices[self.group.own(len(indices))]
 
     def _whole(self, rows: Tensor) -> Tensor:
         rows = rows.to(self.device)

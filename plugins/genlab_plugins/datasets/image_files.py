@@ -25,6 +25,7 @@ from genlab import (
     sub_seed,
     unreadable,
 )
+from genlab_plugins.datasets.decoding import Decoders
 from genlab_plugins.datasets.image_labels import labelled
 from genlab_plugins.datasets.image_listing import Listing
 
@@ -103,6 +104,7 @@ class ImageFiles:
         *,
         resize: bool = False,
         memory: float = 4.0,
+        workers: int = 0,
     ) -> Examples:
         """Decode the images, or promise to decode them when they do not fit into memory.
 
@@ -111,6 +113,8 @@ class ImageFiles:
             rule: How their numbers become grey levels; None: by the whole range of each.
             resize: Whether images of another size are resized and cropped.
             memory: Largest size in GiB that is held in memory.
+            workers: Processes that decode what does not fit into memory, as many batches ahead; 0: threads of
+                this one do, one batch ahead.
 
         Raises:
             RequestError: An image cannot be read or has another size; the message names it.
@@ -126,7 +130,20 @@ class ImageFiles:
             return Examples(some(torch.arange(len(self.names))), y)
         if not resize:
             self._check_sizes(shape, rule)
-        return Examples(LazyImages(some, len(self.names), tuple(shape)), y)
+        if not workers:
+            return Examples(LazyImages(some, len(self.names), tuple(shape)), y)
+        decoders = Decoders(workers, tuple(shape), rule, resize=resize)
+
+        def sent(index: Tensor) -> Tensor:
+            return torch.from_numpy(decoders([self._read(self.names[int(i)]) for i in index]))
+
+        return Examples(LazyImages(sent, len(self.names), tuple(shape), ahead=workers), y)
+
+    def _read(self, name: str) -> tuple[str, bytes]:
+        """Return the name of a file, as errors call it, and its content."""
+        path = self.listing.source / name
+        with unreadable(path), self.listing.store.open(name) as file:
+            return str(path), file.read()
 
     def _check_sizes(self, shape: tuple[int, ...], rule: PictureRule) -> None:
         """Raise if an image has another size, by the heads of the files."""

@@ -11,6 +11,7 @@ from sklearn.model_selection import train_test_split
 
 from genlab import Dataset, DataSpec, Depth, Examples, PictureRule, RequestError, Split, sub_seed
 from genlab_plugins.datasets.checks import Seed, checked_split
+from genlab_plugins.datasets.decoding import Workers
 from genlab_plugins.datasets.image_files import Heads, ImageFiles, extremes
 from genlab_plugins.datasets.image_splits import Splits, listed_splits
 from genlab_plugins.datasets.values import found_range, levels_of
@@ -53,6 +54,8 @@ class ImageFolder(Dataset):
             one for training and one for testing.
         test_share: Share of the images for testing where there is no split.
         memory: Largest size in GiB that is held in memory; more is decoded while training.
+        workers: Processes that decode then, as many batches ahead; 0: threads of the training's own process,
+            one batch ahead. The order of the images is the same.
         seed: Seed of the order, and of the choice of the images for testing.
 
     Raises:
@@ -71,6 +74,7 @@ class ImageFolder(Dataset):
         splits: bool | None = None,
         test_share: Annotated[float, Field(gt=0, lt=1)] = 0.1,
         memory: PositiveFloat = 4.0,
+        workers: Workers = 0,
         seed: Seed = 0,
     ) -> None:
         if range and not range[0] < range[1]:
@@ -79,6 +83,7 @@ class ImageFolder(Dataset):
             )
         self.path, self.seed = path, seed
         self.size, self.test_share, self.memory = size, test_share, memory
+        self.workers = workers
         listed = listed_splits(path, splits)
         parts = _opened(listed)
         self._splits = self._split(parts)
@@ -118,7 +123,9 @@ class ImageFolder(Dataset):
         """
         files = self._splits[checked_split(split)]
         resize = self.size is not None
-        return files.examples(self.spec.shape, self.rule, resize=resize, memory=self.memory)
+        return files.examples(
+            self.spec.shape, self.rule, resize=resize, memory=self.memory, workers=self.workers
+        )
 
     def _found_rule(
         self,

@@ -1,0 +1,51 @@
+"""Jobs on their way to other processes: functions and classes of a script or a notebook travel, too."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from genlab.components.engine import Job, Outcome
+from genlab.components.registry import register, registered
+from genlab.components.tracker import forwarding
+from genlab.errors import RequestError
+
+__all__ = ["carry_out_packed", "pack_job"]
+
+
+def pack_job(job: Job, work: Callable[[Job, Sequence[object]], Outcome]) -> bytes:
+    """Pack a job with what carries it out, and with what was registered in this process.
+
+    Args:
+        job: The job.
+        work: Carries it out.
+
+    Raises:
+        RequestError: It holds something that cannot be sent to another process.
+    """
+    import cloudpickle
+
+    try:
+        packed: bytes = cloudpickle.dumps((work, job, registered()))
+    except Exception as error:
+        raise RequestError(
+            f"{job.path.name} holds what cannot be sent to another process ({error}): "
+            f"the engine 'local' with jobs=1 carries it out here"
+        ) from None
+    return packed
+
+
+def carry_out_packed(packed: bytes, tell: Callable[[str, Mapping[str, Any]], None]) -> Outcome:
+    """Carry out a job in the process that it was sent to.
+
+    Args:
+        packed: What :func:`pack_job` has returned.
+        tell: Takes the name of each hook that the job's trackers are to hear, and its arguments by name; in
+            the process that the job came from, :meth:`genlab.Hooks.tell` passes them on.
+    """
+    work, job, others = pickle.loads(packed)
+    for role, name, component in others:
+        register(role, name, component)
+    outcome: Outcome = work(job, [forwarding(tell)])
+    return outcome
