@@ -94,8 +94,8 @@ def _of_engine(settings: Sequence[str]) -> dict[str, Any]:
     other = next((key for key in found if key != "engine"), None)
     if other is not None or "name" in found.get("engine", {}):
         raise RequestError(
-            f"--set {brief(settings[0])}: here it sets what --engine is given, as in --set engine.retries=3; the "
-            f"settings of runs stand in the file"
+            f"--set {brief(settings[0])}: here it sets what --engine is given, as in --set engine.retries=3; "
+            f"the settings of runs stand in the file"
         )
     params: dict[str, Any] = found.get("engine", {})
     return params

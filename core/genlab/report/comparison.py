@@ -237,7 +237,9 @@ def write_comparison(
     csv_file = out / "comparison.csv"
     write_text(csv_file, found.csv())
     if len(found.names) > _MOST_DRAWN:
-        told = f"no figures: {len(found.names)} are compared, and a figure has room for {_MOST_DRAWN}"
+        told = (
+            f"no figures: {len(found.names)} are compared, and a figure has room for {_MOST_DRAWN}"
+        )
         return replace(found, warnings=(*found.warnings, told), files=(csv_file,))
     figures = {"numbers": bars(found.names, found.numbers)}
     if drawn := curves(_curves(found, results)):
