@@ -92,7 +92,7 @@ class _ByPerceptron(torch.autograd.Function):
             gradients[:0] = [d.mT @ h, d.sum(0)]
             d = d @ weights[i]
             if i:
-                d = torch.ops.aten.threshold_backward(d, h, 0)
+                torch.ops.aten.threshold_backward.grad_input(d, h, 0, grad_input=d)
         return d, dx, da, dc, None, *gradients
 
 
