@@ -10,6 +10,7 @@ from genlab_plugins.play.pages.home import home_page
 from genlab_plugins.play.pages.run import run_page
 from genlab_plugins.play.ports import HOST
 from genlab_plugins.play.shelf import Shelf
+from genlab_plugins.play.widgets.latest import away
 
 __all__ = ["serve"]
 
@@ -29,6 +30,8 @@ def serve(shelf: Shelf, port: int, *, browser: bool) -> None:
     """
     # A page of elsewhere whose name is made to lead here is refused.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
+    if shelf.paths:
+        app.on_startup(lambda: away(lambda: [shelf.open(place) for place in shelf.places()]))
     home_page(shelf)
     run_page(shelf)
     compare_page(shelf)

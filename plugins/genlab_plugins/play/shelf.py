@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -76,6 +77,7 @@ class Shelf:
     device: str = "auto"
     data: Path | None = None
     _opened: dict[Path, tuple[tuple[float, ...], Opened]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def places(self) -> list[Place]:
         """Return the runs, the latest first where none were named.
@@ -105,6 +107,10 @@ class Shelf:
 
     def open(self, place: Place) -> Opened:
         """Open a run with its weights; once more only where its checkpoint or configuration has changed."""
+        with self._lock:  # two pages that want one run do not load it twice
+            return self._known(place)
+
+    def _known(self, place: Place) -> Opened:
         stamp = tuple(_changed(place.path / file) for file in ("run.toml", "checkpoints"))
         if place.path in self._opened and self._opened[place.path][0] == stamp:
             return self._opened[place.path][1]

@@ -29,7 +29,7 @@ def compare_page(shelf: Shelf) -> None:
 
     async def several(request: Request) -> None:
         names = list(dict.fromkeys(request.query_params.getlist("run")))
-        with framed(f"{len(names)} runs"):
+        with framed(", ".join(names) or "no runs"):
             await ui.context.client.connected()
             opened = []
             for name in names:

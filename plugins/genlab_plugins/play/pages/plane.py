@@ -62,8 +62,8 @@ class PlaneCard:
         if isinstance(self.model, DensityModel):
             return "The density, and samples of it in front of the data (grey)."
         return (
-            "Points start at t = 1 and fall into the data (grey) as t goes to 0. Click into a square to drop "
-            "points there at the time of the slider."
+            "Points start at t = 1 and fall into the data (grey) as t goes to 0. The slider goes back to any "
+            "time, and arrows are the drift then. Click into a square to drop points there at that time."
         )
 
     async def _begin(self) -> None:
@@ -136,6 +136,7 @@ class _Side:
         with ui.element("div"):
             ui.label(word).classes("play-sub").style("margin-bottom: 6px")
             self.square = Square(f"points in the plane {word}", layers=_LAYERS, on_pick=self._drop)
+            self.told = ui.label().classes("play-caption")
         self.falling, self.dropping = Latest(card.problem), Latest(card.problem)
 
     def restart(self) -> None:
@@ -154,13 +155,16 @@ class _Side:
             )
         ):  # fmt: skip
             self.steps.append(step)
-            self.square.points("falling", step.x_t, colour=_FALLING)
+            self._show(step)
 
     def seek(self, t: float) -> None:
         """Show the state that is nearest to a time."""
         if self.steps:
-            step = min(self.steps, key=lambda each: abs(each.t - t))
-            self.square.points("falling", step.x_t, colour=_FALLING)
+            self._show(min(self.steps, key=lambda each: abs(each.t - t)))
+
+    def _show(self, step: Step) -> None:
+        self.square.points("falling", step.x_t, colour=_FALLING)
+        self.told.text = f"points at t = {step.t:.2f}"
 
     async def _drop(self, x: float, y: float) -> None:
         model = self.model

@@ -35,6 +35,7 @@ class TrainingView:
         self.runs = [each.run for each in self.opened if each.run is not None]
         self.names = [each.place.name for each in self.opened]
         self.seen: dict[str, tuple[str, str, int | None]] | None = None
+        self.parts: list[tuple[str, str, str]] = []
         self.charts: dict[str, ui.echart] = {}
         with ui.element("section").classes("play-card"):
             titled("Training")
@@ -93,9 +94,12 @@ class TrainingView:
             parts = await away(lambda: _tables(self.names, self.runs))
         except GenlabError as error:
             parts = [("Numbers", str(error), "")]
+        if parts == self.parts:
+            return
+        self.parts = parts
         self.tables.clear()
         with self.tables:
-            for heading, said, rows in parts or []:
+            for heading, said, rows in parts:
                 titled(heading, said if rows else "")
                 if rows:
                     with ui.element("div").classes("play-wide"):
