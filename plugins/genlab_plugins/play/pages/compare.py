@@ -31,6 +31,7 @@ def compare_page(shelf: Shelf) -> None:
         names = list(dict.fromkeys(request.query_params.getlist("run")))
         with framed(", ".join(names) or "no runs"):
             await ui.context.client.connected()
+            waiting = ui.spinner(size="lg")
             opened = []
             for name in names:
                 try:
@@ -42,6 +43,7 @@ def compare_page(shelf: Shelf) -> None:
                     message(f"{name}: {found.problem}")
                 if found.run is not None:
                     opened.append(found)
+            waiting.delete()
             if len(opened) < 2:
                 message("a comparison takes at least two runs", kind="note")
             if opened:

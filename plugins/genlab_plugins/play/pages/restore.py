@@ -27,7 +27,7 @@ class RestoreCard:
     """
 
     def __init__(self, run: Run) -> None:
-        self.run, self.place, self.seed = run, -1, 0
+        self.run, self.place, self.seed, self.turn = run, -1, 0, 0
         self.x_0: Tensor | None = None
         with ui.element("section").classes("play-card"):
             titled("Restore", "Draw, or take a test image. The slider says how far it is degraded.")
@@ -73,12 +73,17 @@ class RestoreCard:
 
     async def _another(self) -> None:
         self.place += 1
+        self.turn += 1
+        mine = self.turn
         test = await away(lambda: self.run.data.test)
+        if mine != self.turn:  # somebody has drawn meanwhile
+            return
         self.x_0 = test.first(self.place % len(test) + 1)[0][-1].cpu()
         self.pad.clear_drawing()
         await self._update()
 
     async def _drawn(self, levels: list[int]) -> None:
+        self.turn += 1
         try:
             train = await away(lambda: self.run.data.train)
             self.x_0 = drawn(levels, self.run.spec, train)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from nicegui import ui
 
 from genlab import GenlabError, Run
 from genlab_plugins.play.comparing import Curve, compared, curves, numbers
-from genlab_plugins.play.pages.frame import message, titled
+from genlab_plugins.play.pages.frame import titled
 from genlab_plugins.play.plane import COLOURS
 from genlab_plugins.play.shelf import Opened, Shelf
 from genlab_plugins.play.widgets.latest import away
@@ -35,7 +36,7 @@ class TrainingView:
         self.runs = [each.run for each in self.opened if each.run is not None]
         self.names = [each.place.name for each in self.opened]
         self.seen: dict[str, tuple[str, str, int | None]] | None = None
-        self.parts: list[tuple[str, str, str]] = []
+        self.parts: list[_Part] = []
         self.charts: dict[str, ui.echart] = {}
         with ui.element("section").classes("play-card"):
             titled("Training")
@@ -91,21 +92,43 @@ class TrainingView:
 
     async def _numbers(self) -> None:
         try:
-            parts = await away(lambda: _tables(self.names, self.runs))
+            parts = await away(lambda: _parts(self.names, self.runs))
         except GenlabError as error:
-            parts = [("Numbers", str(error), "")]
+            parts = [_Part("Numbers", [str(error)])]
         if parts == self.parts:
             return
         self.parts = parts
         self.tables.clear()
         with self.tables:
-            for heading, said, rows in parts:
-                titled(heading, said if rows else "")
-                if rows:
-                    with ui.element("div").classes("play-wide"):
-                        ui.html(rows, sanitize=False)
-                elif said:
-                    message(said, kind="note")
+            for part in parts:
+                part.lay_out()
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A heading, what is said below it, and a table; further rows can be opened."""
+
+    heading: str
+    said: Sequence[str]
+    header: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    more: str = ""
+    further: Sequence[Sequence[str]] = ()
+
+    def lay_out(self) -> None:
+        """Put it on the page."""
+        titled(self.heading)
+        for each in self.said:
+            ui.label(each).classes("play-quiet")
+        if self.rows:
+            self._table(self.rows)
+        if self.further:
+            with ui.expansion(self.more).props("dense").classes("play-more"):
+                self._table(self.further)
+
+    def _table(self, rows: Sequence[Sequence[str]]) -> None:
+        with ui.element("div").classes("play-wide"):
+            ui.html(_table(self.header, rows), sanitize=False)
 
 
 def _stamps(shelf: Shelf, names: Sequence[str]) -> dict[str, tuple[str, str, int | None]]:
@@ -117,28 +140,27 @@ def _stamps(shelf: Shelf, names: Sequence[str]) -> dict[str, tuple[str, str, int
     return found
 
 
-def _tables(names: Sequence[str], runs: Sequence[Run]) -> list[tuple[str, str, str]]:
-    """Return headings, what is said below them, and tables in HTML."""
+def _parts(names: Sequence[str], runs: Sequence[Run]) -> list[_Part]:
+    """Return the numbers of runs, and where they differ."""
     if len(runs) > 1:
         table = compared(runs)
-        said = "; ".join(table.warnings)
+        shared = [(key, *values) for key, values in table.settings if "–" not in values]
+        single = [(key, *values) for key, values in table.settings if "–" in values]
+        said = ["In brackets: 95 % intervals."] if table.numbers else []
         return [
-            ("Numbers", f"In brackets 95 % intervals. {said}" if table.numbers else said or "no numbers yet",
-             _table(("", *names), [(key, *values) for key, values in table.numbers])),
-            ("Where they differ", "", _table(("", *names), [(k, *v) for k, v in table.settings])),
+            _Part("Numbers", [*said, *(f"Note: {each}." for each in table.warnings)], ("", *names),
+                  [(key, *values) for key, values in table.numbers]),
+            _Part("Where they differ", [], ("", *names), shared,
+                  "settings that not all of them have", single),
         ]  # fmt: skip
     rows = [row for run in runs for row in numbers(run)]
-    said = (
-        "In brackets 95 % intervals."
-        if rows
-        else "no numbers yet: genlab evaluate RUN measures a run"
-    )
-    return [("Numbers", said, _table(("", "value", "real against real", "N"), rows))]
+    said = [
+        "In brackets: 95 % intervals." if rows else "None yet: genlab evaluate RUN measures a run."
+    ]
+    return [_Part("Numbers", said, ("", "value", "real against real", "N"), rows)]
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return ""
     head = "".join(f'<th scope="col">{html.escape(each)}</th>' for each in header)
     body = "".join(
         f"<tr>{''.join(f'<td>{html.escape(str(each))}</td>' for each in row)}</tr>" for row in rows
@@ -164,7 +186,7 @@ def _options(number: str, found: Sequence[Curve], names: Sequence[str]) -> dict[
     ]  # fmt: skip
     return {
         "animation": False, "tooltip": {"trigger": "axis", "confine": True},
-        "legend": {"show": len(names) > 1, "textStyle": {"color": _GREY}, "type": "scroll"},
+        "legend": {"show": len(names) > 1, "top": 0, "textStyle": {"color": _GREY}, "type": "scroll"},
         "grid": {"left": 8, "right": 16, "top": 34, "bottom": 24, "containLabel": True},
         "xAxis": {"type": "value", "name": "steps", "nameLocation": "middle", "nameGap": 24, **axis},
         "yAxis": {"type": "log" if logarithmic else "value", "scale": True, **axis},

@@ -4,9 +4,9 @@ const FINE = 64;
 export default {
   template: `<canvas ref="pad" class="play-pad" tabindex="0" role="img" :aria-label="label"
     @pointerdown="down" @pointermove="move" @pointerup="up" @pointercancel="up"
-    @keydown="key" @focus="focused = true; paint()" @blur="focused = false; paint()"></canvas>`,
+    @keydown="key" @blur="keyed = false; paint()"></canvas>`,
   props: { label: String, pen: Number, side: Number },
-  data: () => ({ strokes: [], drawing: false, focused: false, cursor: [0.5, 0.5], inked: false, told: 0 }),
+  data: () => ({ strokes: [], drawing: false, keyed: false, cursor: [0.5, 0.5], inked: false, told: 0 }),
   mounted() {
     const canvas = this.$refs.pad;
     const scale = window.devicePixelRatio || 1;
@@ -24,6 +24,7 @@ export default {
       this.$refs.pad.focus();
       this.$refs.pad.setPointerCapture(event.pointerId);
       this.drawing = true;
+      this.keyed = false;
       this.strokes.push([this.at(event)]);
       this.paint();
     },
@@ -51,6 +52,7 @@ export default {
         if (this.inked) this.strokes[this.strokes.length - 1].push([...this.cursor]);
       } else if (event.key === "Delete" || event.key === "Backspace") this.clear();
       else return;
+      this.keyed = true;
       this.paint();
     },
     clear() {
@@ -77,7 +79,7 @@ export default {
       const canvas = this.$refs.pad;
       const context = canvas.getContext("2d");
       this.draw(context, canvas.width);
-      if (!this.focused || this.drawing) return;
+      if (!this.keyed || this.drawing) return;
       context.strokeStyle = this.inked ? "#e07b39" : "#3b82c4";
       context.lineWidth = canvas.width / 80;
       context.beginPath();

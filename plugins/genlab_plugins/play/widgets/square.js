@@ -6,9 +6,9 @@ function numbers(text) {
 
 export default {
   template: `<canvas ref="square" class="play-square" tabindex="0" role="img" :aria-label="label"
-    @click="click" @keydown="key" @focus="focused = true; paint()" @blur="focused = false; paint()"></canvas>`,
+    @click="click" @keydown="key" @blur="keyed = false; paint()"></canvas>`,
   props: { label: String, reach: Number, layers: Object },
-  data: () => ({ focused: false, cursor: [0, 0] }),
+  data: () => ({ keyed: false, cursor: [0, 0] }),
   mounted() {
     this.pictures = {};
     this.observer = new ResizeObserver(() => this.resize());
@@ -34,6 +34,7 @@ export default {
       const x = (event.clientX - box.left) / box.width;
       const y = (event.clientY - box.top) / box.height;
       this.cursor = [(2 * x - 1) * this.reach, (1 - 2 * y) * this.reach];
+      this.keyed = false;
       this.$emit("pick", { x: this.cursor[0], y: this.cursor[1] });
     },
     key(event) {
@@ -44,6 +45,7 @@ export default {
         this.cursor = this.cursor.map((v, i) => limit(v + (steps[event.key][i] * this.reach) / 14));
       } else return;
       event.preventDefault();
+      this.keyed = true;
       this.paint();
     },
     picture(uri) {
@@ -73,7 +75,7 @@ export default {
       context.lineTo(side, middle);
       context.stroke();
       for (const layer of Object.values(this.layers || {})) if (layer) this.lay(context, layer, side, scale, place);
-      if (!this.focused) return;
+      if (!this.keyed) return;
       const [x, y] = place(this.cursor);
       context.strokeStyle = "#e07b39";
       context.lineWidth = 2 * scale;
