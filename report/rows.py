@@ -1,4 +1,4 @@
-"""Add runs to the comparison of degradations: a row for each sampler, and samples of the best.
+"""Add runs to the comparison of degradations: a row for each sampler, and samples of the run's own.
 
 python report/rows.py RUN [RUN ...]
 """
@@ -40,25 +40,27 @@ def add(run: genlab.Run, folder: Path) -> None:
     found = list(rows(run))
     if not found:
         return
-    best = min(found, key=lambda row: float(row["frechet"]))
-    picture = folder / _picture(best)
+    shown = found[0]  # the run's own sampler: one that is chosen by test images flatters itself
+    picture = folder / _picture(shown)
     if picture.is_file() and all(row in table["rows"] for row in found):
         return  # it was added before
     new = {_identity(row) for row in found}
     kept = [row for row in table["rows"] if _identity(row) not in new]
     table["rows"] = sorted(kept + found, key=lambda row: float(row["frechet"]))
-    x = run.sample(_SHOWN, sampler=best["sampler"], steps=best["sampling_steps"], seed=1)
+    x = run.sample(_SHOWN, sampler=shown["sampler"], steps=shown["sampling_steps"], seed=1)
     folder.mkdir(parents=True, exist_ok=True)
     picture.write_bytes(png_bytes(tile(x, columns=15)))
     file.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
-    print(f"{run.path}: {best['frechet']:.3f} ({best['sampler']}, {best['sampling_steps']} steps)")
+    print(
+        f"{run.path}: {shown['frechet']:.3f} ({shown['sampler']}, {shown['sampling_steps']} steps)"
+    )
 
 
 def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
     """Yield a row for every sampler of a run whose Fréchet distance was measured, the run's own first."""
     method, records = run.config.method, run.records
-    if not isinstance(method, Diffusion):
-        return  # what is compared are degradations
+    if not isinstance(method, Diffusion) or method.learned is None:
+        return  # what is compared are degradations that a network learned to undo
     degradation = method.degradation
     usual = {
         p.name: p.default for p in parameters(genlab.registry("degradation").get(degradation.name))

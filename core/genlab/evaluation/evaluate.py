@@ -174,6 +174,7 @@ def _measured(
          **_interval(between.get(key)), **common,
          "baseline": float(baselines[key]), "baseline_n": len(stand_in), **warning}
         for key, value in values.items()
+        if key in baselines  # a number that takes many examples may have none
     ]  # fmt: skip
 
 

@@ -181,7 +181,7 @@ def quality(
         }  # fmt: skip
         if measured:
             # Of too few images there is none, and the numbers of each pair stand alone.
-            for frechet in evaluate(x, data, metric, seed=seed, warn=lambda _: None):
+            for frechet in evaluate(x, data, metric, seed=seed, warn=lambda _: None)[:1]:
                 record |= {"frechet": frechet["value"], "baseline": frechet["baseline"]}
         records.append(record)
     return records

@@ -25,10 +25,14 @@ from genlab import (
 from genlab_plugins.metrics.classifier_finding import find_classifier
 from genlab_plugins.metrics.classifier_network import FEATURES
 
-__all__ = ["Features", "Frechet", "frechet_distance"]
+__all__ = ["Features", "Frechet", "extrapolated_distance", "frechet_distance"]
 
 _INCEPTION = "inception, 2048 features"
 _RESAMPLES = 100
+_PARTS, _EACH = (
+    5,
+    4,
+)  # the smallest parts that are extrapolated from, and their examples per feature
 _ROWS = 1024  # of the products of features in memory at once
 
 Matrix = npt.NDArray[np.float64]
@@ -51,11 +55,16 @@ class Frechet(Metric):
         - 2 \operatorname{tr} (\Sigma_x^{1/2} \Sigma_y \Sigma_x^{1/2})^{1/2}
 
     with means and covariances of the features, in float64. It is biased upwards for few samples: under
-    2,048 the number carries a warning, and compares only with numbers of the same N. Its interval is that of
+    2,048 the number carries a warning, and compares only with numbers of the same N. ``infinite`` is what it
+    tends to for ever more samples and real images: the bias falls as 1/N, so that the distances of halves,
+    thirds, ... of both lie on a line over 1/N, which is followed to 0. It may come out a little below 0, and
+    is there for features of which a fifth of the samples has at least four times as many. The interval of the
+    distance itself is that of
     a bootstrap over samples and real images, 100 resamples of each; in the features of Inception, of which
     one resample takes as long as the number, there is none.
 
-    Source: Heusel et al. 2017 (arXiv:1706.08500), there with the features of Inception.
+    Sources: Heusel et al. 2017 (arXiv:1706.08500), there with the features of Inception; Chong & Forsyth 2020
+    (arXiv:1911.07023) for infinitely many samples, there for those alone.
 
     Args:
         features: Whose features: those of the reference classifier of the data, or the 2,048 of Inception,
@@ -94,8 +103,12 @@ class Frechet(Metric):
         return Features(name, lambda x: classifier.outputs(x).features)
 
     def score(self, fitted: Features, x: Tensor, real: Tensor) -> dict[str, float]:
-        """Return the distance, in squared units of the features."""
-        return {"frechet": frechet_distance(*_moments(fitted.of(x)), *_moments(fitted.of(real)))}
+        """Return the distance, in squared units of the features, and what it tends to."""
+        a, b = fitted.of(x), fitted.of(real)
+        found = {"frechet": frechet_distance(*_moments(a), *_moments(b))}
+        if min(len(a), len(b)) // _PARTS >= _EACH * a.shape[1]:
+            found["infinite"] = extrapolated_distance(a, b)
+        return found
 
     def intervals(
         self,
@@ -131,6 +144,25 @@ def frechet_distance(mean_x: Matrix, cov_x: Matrix, mean_y: Matrix, cov_y: Matri
         cov_y: Its covariance ``(D, D)``.
     """
     return float(_squared_distances(mean_x, cov_x, mean_y, cov_y))
+
+
+def extrapolated_distance(a: Tensor, b: Tensor) -> float:
+    """Return the distance of infinitely many examples, from those of parts of both sets.
+
+    Args:
+        a: Features ``(N, D)``, in no order.
+        b: Features ``(M, D)``, in no order.
+    """
+    sizes, distances = [], []
+    for parts in range(1, _PARTS + 1):
+        size = min(len(a), len(b)) // parts
+        each = [
+            frechet_distance(*_moments(a[i : i + size]), *_moments(b[i : i + size]))
+            for i in range(0, parts * size, size)
+        ]
+        sizes.append(size)
+        distances.append(np.mean(each))
+    return float(np.polyfit(1 / np.array(sizes), np.array(distances), 1)[1])
 
 
 def _squared_distances(mean_x: Matrix, cov_x: Matrix, mean_y: Matrix, cov_y: Matrix) -> Matrix:

@@ -128,3 +128,18 @@ def test_inception_gets_colour_bytes_and_needs_no_labels() -> None:
 def test_inception_without_its_weights_is_refused() -> None:
     with pytest.raises(genlab.RequestError, match="cannot be had: no network"):
         inception(mock.Mock(side_effect=OSError("no network")))
+
+
+def test_infinitely_many_examples() -> None:
+    """Of one distribution it is about 0, of two about their distance; that of 2,000 is far above."""
+    plain, found = [], []
+    for seed in range(5):
+        x, y = drawn(2000, 40, seed), drawn(2000, 40, seed + 99)
+        for shift in (0.0, 0.1):
+            scores = Frechet().score(AS_THEY_ARE, x + shift, y)
+            plain.append(scores["frechet"] - 40 * shift**2)
+            found.append(scores["infinite"] - 40 * shift**2)
+    assert np.mean(plain) > 0.4
+    assert abs(np.mean(found)) < 0.04
+    few = Frechet().score(AS_THEY_ARE, x[:799], y)
+    assert set(few) == {"frechet"}  # a fifth of them are fewer than four for each feature
