@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import types
+import typing
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+from genlab.components.component import Component
 from genlab.components.engine import Job, Outcome
 from genlab.components.registry import register, registered
 from genlab.components.tracker import forwarding
@@ -26,14 +31,31 @@ def pack_job(job: Job, work: Callable[[Job, Sequence[object]], Outcome]) -> byte
     """
     import cloudpickle
 
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        """Settles annotations, whose names the other process does not know where a class is sent by value."""
+
+        def reducer_override(self, obj: Any) -> Any:
+            if isinstance(obj, type) and issubclass(obj, Component):
+                _settle(obj)
+            return super().reducer_override(obj)
+
+    file = io.BytesIO()
     try:
-        packed: bytes = cloudpickle.dumps((work, job, registered()))
+        Pickler(file).dump((work, job, registered()))
     except Exception as error:
         raise RequestError(
             f"{job.path.name} holds what cannot be sent to another process ({error}): "
             f"the engine 'local' with jobs=1 carries it out here"
         ) from None
-    return packed
+    return file.getvalue()
+
+
+def _settle(cls: type[Component]) -> None:
+    """Let the annotations of a constructor be what they stand for, where they are strings."""
+    init = vars(cls).get("__init__")
+    if isinstance(init, types.FunctionType):
+        with suppress(NameError):  # it is told where the class is called
+            init.__annotations__ = typing.get_type_hints(init, include_extras=True)
 
 
 def carry_out_packed(packed: bytes, tell: Callable[[str, Mapping[str, Any]], None]) -> Outcome:

@@ -142,7 +142,7 @@ def carried_out(
             for flight in flying:
                 flight.hear()
             for handle, how in ended:
-                flight = next(each for each in flying if each.handle is handle)
+                flight = next(each for each in flying if each.handle == handle)
                 if isinstance(how, Died) and how.again and flight.deaths < retries:
                     flight.deaths, flight.handle = flight.deaths + 1, None
                     continue

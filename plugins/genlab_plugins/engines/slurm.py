@@ -104,7 +104,7 @@ class Slurm(Engine):
         )  # fmt: skip
         wanted: dict[str, Any] = {
             "name": "genlab", "timeout_min": self.minutes, "cpus_per_task": self.cpus,
-            "gpus_per_node": self.gpus, "stderr_to_stdout": True, "mem_gb": self.memory,
+            "gpus_per_node": self.gpus or None, "stderr_to_stdout": True, "mem_gb": self.memory,
             "slurm_partition": self.partition, "slurm_array_parallelism": self.jobs,
             "slurm_setup": list(self.setup) or None,
             "slurm_additional_parameters": dict(self.options or {}) or None,

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 import genlab
-from genlab import RequestError
+from genlab import Job, Outcome, RequestError
 from genlab.testing import check_engine
 from genlab.testing.tiny import Perceptron
 
@@ -122,6 +122,51 @@ def test_what_slurm_stops_is_put_back_into_the_queue(tmp_path: Path) -> None:
     assert heard.ended == ["interrupted", "done"]
     (log,) = (tmp_path / "series" / ".slurm").glob("*.out")
     assert "Requeued" in log.read_text()
+
+
+SBATCH = """#!/bin/bash
+cp "$1" "$LOGS/batch.sh"
+export SLURM_JOB_ID=42 SLURM_ARRAY_JOB_ID=42 SLURM_NTASKS=1 SLURM_JOB_NUM_NODES=1 SLURM_NODEID=0
+export SLURM_PROCID=0 SLURM_LOCALID=0 SLURM_JOB_NODELIST=here
+for i in 0 1; do SLURM_ARRAY_TASK_ID=$i bash "$LOGS/batch.sh" >>"$LOGS/$i.log" 2>&1 & done
+echo Submitted batch job 42
+"""
+SRUN = """#!/bin/bash
+exec "${@:4}"
+"""
+STATES = """#!/bin/bash
+echo 'JobID|State|NodeList'
+"""
+
+
+def note(job: Job, trackers: Any) -> Outcome:
+    """Say which task of SLURM carries a job out."""
+    return Outcome(job, "done", f"{os.environ['SLURM_ARRAY_TASK_ID']} {job.tables['word']}")
+
+
+def test_slurm_is_given_an_array_with_what_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scripts stand for SLURM's programs: they keep the batch file, and carry its tasks out here."""
+    pytest.importorskip("submitit", reason="nox -s engines has it")
+    for name, text in (("sbatch", SBATCH), ("srun", SRUN), ("sacct", STATES), ("scancel", STATES)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("LOGS", str(tmp_path))
+    engine = genlab.build(
+        "engine", "slurm", jobs=7, partition="a100", minutes=240, gpus=2, memory=1.5,
+        setup=("true",), options={"account": "ours"},
+    )  # fmt: skip
+    jobs = [Job(tmp_path / "series" / word, {"word": word}) for word in ("a", "b")]
+    outcomes = list(engine.carry_out(jobs, note, trackers=lambda job: []))
+    ends = sorted((o.job.path.name, o.status, o.message) for o in outcomes)
+    assert ends == [("a", "done", "0 a"), ("b", "done", "1 b")]
+    asked = set((tmp_path / "batch.sh").read_text().splitlines())
+    for option in ("array=0-1%2", "partition=a100", "time=240", "gpus-per-node=2", "mem=1536MB",
+                   "account=ours", "cpus-per-task=1", "signal=USR2@90"):  # fmt: skip
+        assert f"#SBATCH --{option}" in asked, option
+    assert "true" in asked
 
 
 def test_without_slurm_a_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
