@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from genlab.errors import RequestError, brief
 
-__all__ = ["Place", "is_first", "place"]
+__all__ = ["Place", "is_first", "place", "require_one"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,24 @@ def place(environment: Mapping[str, str] | None = None) -> Place:
 
 def is_first() -> bool:
     """Say whether this process is the one that speaks: the first of a run's, or the only one."""
-    return os.environ.get("RANK", "0").strip() in ("", "0")
+    size, rank = (os.environ.get(name, "").strip() for name in ("WORLD_SIZE", "RANK"))
+    return size in ("", "0", "1") or rank in ("", "0")
+
+
+def require_one(what: str) -> None:
+    """Refuse to do in each of several processes what is done once.
+
+    Args:
+        what: What it is.
+
+    Raises:
+        RequestError: There are several.
+    """
+    size = place().size
+    if size > 1:
+        raise RequestError(
+            f"WORLD_SIZE = {size}: {what} is started once, without torchrun or the like"
+        )
 
 
 def _number(told: Mapping[str, str], name: str, otherwise: int, end: int | None) -> int:

@@ -67,14 +67,9 @@ class Group:
         """Return which of ``n`` rows are this process's; no two processes differ by more than one row."""
         return slice(*_bounds(n, self.rank, self.size))
 
-    def send(self, thing: Any) -> None:
-        """Hand something to the others, which :meth:`receive` it."""
-        with self.told():
-            dist.broadcast_object_list([thing], src=0)
-
-    def receive(self) -> Any:
-        """Wait for what the first process sends."""
-        box = [None]
+    def share(self, thing: Any = None) -> Any:
+        """Return in all processes what the first one gives."""
+        box = [thing]
         with self.told():
             dist.broadcast_object_list(box, src=0)
         return box[0]

@@ -46,6 +46,7 @@ from genlab.errors import (
     unknown,
     worded_os_error,
 )
+from genlab.place import is_first
 
 __all__ = ["app", "main"]
 
@@ -248,13 +249,15 @@ def _unworded(error: Exception) -> str:
 
 def _status(arguments: list[str]) -> int:
     """Run the command line, whose errors are raised."""
-    status = app(arguments, prog_name="genlab", standalone_mode=False)
+    status = app(arguments, prog_name="genlab", standalone_mode=False, obj=arguments)
     if status == _INTERRUPTED:
         raise KeyboardInterrupt
     return status if isinstance(status, int) else 0
 
 
 def _say(message: str, status: int, traceback_of: BaseException | None = None) -> int:
+    if not is_first():
+        return status
     if traceback_of is not None:
         print_traceback(traceback_of)
     typer.echo(f"error: {' '.join(message.split())}", err=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from genlab.cli.options import Data, Epochs, Minutes, RunPath, SameDevice, Steps, Trackers
+from genlab.cli.processes import Processes, in_processes
+from genlab.place import is_first
 
 __all__ = ["resume"]
 
@@ -23,15 +26,21 @@ def resume(
     ] = None,
     tracker: Trackers = None,
     device: SameDevice = None,
+    processes: Processes = None,
 ) -> None:
     """Finish what a run lacks, or train it on to a larger budget."""
+    in_processes(processes)
     from genlab import api
     from genlab.cli.console import RunDisplay, summary
 
+    go_on = partial(
+        api.resume, run, minutes=minutes, steps=steps, epochs=epochs, data=data, device=device,
+        checkpoint=checkpoint,
+    )  # fmt: skip
+    if not is_first():
+        go_on()
+        return
     display = RunDisplay()
     with display:
-        done = api.resume(
-            run, minutes=minutes, steps=steps, epochs=epochs, data=data, device=device,
-            checkpoint=checkpoint, trackers=[display, *(tracker or ())],
-        )  # fmt: skip
+        done = go_on(trackers=[display, *(tracker or ())])
     summary(display.console, done)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from genlab.cli import options
+from genlab.cli.processes import Processes, in_processes
+from genlab.place import is_first
 
 if TYPE_CHECKING:
     from genlab.runs.status import Stage
@@ -42,11 +44,14 @@ def run(
     data: options.Data = None,
     seed: options.RunSeed = None,
     device: options.RunDevice = None,
+    processes: Processes = None,
 ) -> None:
     """Train a model, sample, measure and plot; leaves a run folder.
 
     Without arguments: a small Gaussian diffusion on the embedded digits.
     """
+    if not dry_run:
+        in_processes(processes)
     from genlab import api
 
     tables = api.request(
@@ -74,6 +79,9 @@ def _carry_out(
     from genlab.cli.console import RunDisplay, summary
     from genlab.runs.start import start_run
 
+    if not is_first():
+        start_run(tables, out=out, skip=skip)
+        return
     display = RunDisplay()
     with display:
         done = start_run(tables, out=out, trackers=[display, *trackers], skip=skip)

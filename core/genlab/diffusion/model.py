@@ -31,6 +31,9 @@ __all__ = ["Advance", "DensityModel", "DiffusionModel", "Label", "Model"]
 Advance = Callable[[int], None]
 """Is called with what is done so far."""
 
+ALL = slice(None)
+"""All batches."""
+
 Label = int | str | Sequence[int | str] | Tensor | np.ndarray
 """A class by number or name, or one for each sample."""
 
@@ -66,6 +69,7 @@ class Model(abc.ABC):
         label: Label | None = None,
         guidance: float | None = None,
         batch: int | None = None,
+        batches: slice = ALL,
         advance: Advance | None = None,
     ) -> Tensor:
         """Draw samples.
@@ -78,10 +82,11 @@ class Model(abc.ABC):
             label: A class by number or name, or one for each sample; None: see :meth:`labels`.
             guidance: Scale of classifier-free guidance, at least 0; None: the model's own.
             batch: How many are drawn at once; None: the model's own.
+            batches: Which of these batches are drawn; each is the same without the others.
             advance: Is called with the number of samples drawn so far.
 
         Returns:
-            Samples ``(n, *shape)`` in the data convention, on the CPU.
+            Samples ``(n, *shape)`` in the data convention, on the CPU; of some batches, those of them.
 
         Raises:
             RequestError: The sampler does not fit the degradation, the model knows no classes, or it holds a
@@ -273,17 +278,18 @@ class DiffusionModel(Model):
         label: Label | None = None,
         guidance: float | None = None,
         batch: int | None = None,
+        batches: slice = ALL,
         advance: Advance | None = None,
     ) -> Tensor:
         """Draw samples; see :meth:`Model.sample`."""
         y = self._asked(n, label, guidance, seed)
-        parts = []
+        parts = [torch.empty(0, *self.spec.shape)]
         size = self.batch_of(batch)
-        for part, start in enumerate(range(0, n, size)):
+        for part, start in list(enumerate(range(0, n, size)))[batches]:
             count = min(size, n - start)
             of_part = None if y is None else y[start : start + count]
             states = self.trajectory(
-                count, seed=sub_seed(seed, "batch", part) if part else seed, steps=steps,
+                count, seed=_seed_of(seed, part), steps=steps,
                 sampler=sampler, label=of_part, guidance=guidance,
             )  # fmt: skip
             parts.append(self.in_range(end_of(states).cpu()))
@@ -343,6 +349,7 @@ class DensityModel(Model):
         label: Label | None = None,
         guidance: float | None = None,
         batch: int | None = None,
+        batches: slice = ALL,
         advance: Advance | None = None,
     ) -> Tensor:
         """Draw samples; see :meth:`Model.sample`."""
@@ -352,11 +359,11 @@ class DensityModel(Model):
                 "guidance"
             )
         y = self.labels(n, label, seed=seed)
-        generator = generator_of(seed, "samples", device=self.device)
-        parts = []
+        parts = [torch.empty(0, *self.spec.shape)]
         size = self.batch_of(batch)
-        for start in range(0, n, size):
+        for part, start in list(enumerate(range(0, n, size)))[batches]:
             count = min(size, n - start)
+            generator = generator_of(_seed_of(seed, part), "samples", device=self.device)
             labels = None if y is None else y[start : start + count].to(self.device)
             x = self.density.sample(count, labels, generator=generator).cpu()
             parts.append(self.in_range(x))
@@ -393,3 +400,8 @@ class DensityModel(Model):
     def _in_batches(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         parts = checked_data(x, self.spec).split(self.batch)
         return torch.cat([function(part.to(self.device)).cpu() for part in parts])
+
+
+def _seed_of(seed: int, part: int) -> int:
+    """Return the seed of one batch of samples."""
+    return sub_seed(seed, "batch", part) if part else seed

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 from genlab.errors import Interrupted
+from genlab.place import is_first
 
 __all__ = ["Interrupts", "listening"]
 
@@ -48,6 +49,8 @@ class Interrupts:
         if self.asked:
             raise Interrupted(name)
         self.asked = name
+        if not is_first():
+            return
         with suppress(OSError):  # print() must not be called while something else prints
             os.write(2, f"{name}: stops after this step; a second one ends at once\n".encode())
 

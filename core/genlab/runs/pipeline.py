@@ -6,21 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
-from genlab.components.data import loaded
-from genlab.components.dataset import Data, Examples
 from genlab.components.tracker import Hooks
-from genlab.config import (
-    AllParts,
-    Objects,
-    Resolution,
-    Resolved,
-    assemble,
-    made,
-    pick_device,
-    require_metrics_fit,
-)
+from genlab.config import Resolution
 from genlab.errors import (
     FileError,
     GenlabError,
@@ -30,16 +18,18 @@ from genlab.errors import (
     is_out_of_memory,
     worded_os_error,
 )
+from genlab.processes import EndedError, Group, together
 from genlab.runs.fingerprint import fingerprint
 from genlab.runs.folder import RunFolder
 from genlab.runs.interrupts import Interrupts
 from genlab.runs.opening import misfit
+from genlab.runs.prepared import prepared
 from genlab.runs.record import packages, versions
 from genlab.runs.run import Run
 from genlab.runs.stages import WORK, Work, lost
 from genlab.runs.status import STAGES, Outcome, Stage, Status, read_status, write_status
-from genlab.runs.watch import Watch, require_best
-from genlab.training import Checkpoint, Training, require_numbers
+from genlab.runs.watch import Watch
+from genlab.training import Checkpoint, require_numbers
 
 __all__ = ["Pipeline"]
 
@@ -55,6 +45,7 @@ class Pipeline:
         trackers: Objects that listen.
         skip: Stages that are left out.
         interrupts: Whether somebody has asked the run to stop.
+        group: The processes of the run, of which this is the first; None: there is one.
 
     Raises:
         RequestError: Components do not fit each other or the data, or a tracker has a wrong hook.
@@ -68,20 +59,19 @@ class Pipeline:
         trackers: Iterable[object] = (),
         skip: Sequence[Stage] = (),
         interrupts: Interrupts | None = None,
+        group: Group | None = None,
     ) -> None:
-        config, objects = resolution.config, resolution.objects
-        hooks, device = Hooks(trackers), pick_device(config.device)
-        parts = assemble(config, resolution.dataset.spec, objects, device=device)
-        require_metrics_fit(parts, resolution.dataset)
-        require_best(config, parts.metrics)
-        data = loaded(resolution.dataset, Path(config.data) if config.data else None)
-        training = _training(config, objects, parts, data)
+        hooks = Hooks(trackers)
+        with together(group):
+            found = prepared(resolution, group)
+        training = found.training()
         folder = enter()
+        config, parts = found.config, found.parts
         self.work = Work(
-            config, objects, device, parts, data, training, hooks, folder,
-            Watch(config, parts.metrics, folder), interrupts or Interrupts(),
+            config, found.objects, found.device, parts, found.data, training, hooks, folder,
+            Watch(config, parts.metrics, folder, group), interrupts or Interrupts(), group,
         )  # fmt: skip
-        self.fingerprint = fingerprint(data)
+        self.fingerprint = fingerprint(found.data)
         self.status = replace(read_status(folder.status_file), skipped=tuple(skip))
 
     @property
@@ -149,9 +139,12 @@ class Pipeline:
                 self.work.interrupts.look()
                 self._do(stage)
             outcome = "done"
+            self._let_go()
         except KeyboardInterrupt as error:
             outcome = "interrupted"
             raise Interrupted(self._how_to_go_on()) from error
+        except EndedError as error:
+            raise RunError(f"{error}; {self._how_to_go_on()}") from error
         except GenlabError:
             raise
         except Exception as error:
@@ -164,6 +157,12 @@ class Pipeline:
                 self._mark(replace(ended, outcome=outcome))
             tell("run_ended", path=path, status=outcome)
         return self.work.run
+
+    def _let_go(self) -> None:
+        """Tell the other processes that the run is done."""
+        if self.work.group is not None:
+            with suppress(EndedError):  # whoever has ended takes no part in what is done
+                self.work.group.share(self.folder.path)
 
     def _how_to_go_on(self) -> str:
         stage, saved = self.status.stage, self.work.saved
@@ -207,16 +206,3 @@ class Pipeline:
     def _mark(self, status: Status) -> None:
         self.status = status
         write_status(self.folder.status_file, status)
-
-
-def _training(config: Resolved, objects: Objects, parts: AllParts, data: Data) -> Training | None:
-    """Return the training, or None where all is fitted at once."""
-    learned = config.learned
-    if learned is None or parts.objective is None:
-        return None
-    labels = data.train.y if config.run.conditional else None
-    return Training(
-        parts.objective, Examples(data.train.x, labels), learned.settings,
-        optimiser=made("optimiser", learned.optimiser, objects), seed=config.seed,
-        device=parts.model.device,
-    )  # fmt: skip

@@ -14,6 +14,7 @@ from genlab.errors import GenlabError, RequestError, TakenError, brief, unknown
 from genlab.evaluation.comparison import Compared
 from genlab.experiments import experiment_names, read_experiment
 from genlab.guards import require_name
+from genlab.place import require_one
 from genlab.report.comparison import Comparison, comparison, write_comparison
 from genlab.runs.combinations import Sweep, combinations, is_plain
 from genlab.runs.folder import RunFolder, require_free
@@ -206,6 +207,7 @@ def carried_out(
         engine: Who carries them out.
         trackers: Makes the trackers of a job.
     """
+    require_one("a series of runs")
     waiting = list(jobs)
     while waiting:
         again = []

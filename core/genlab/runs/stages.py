@@ -28,11 +28,13 @@ from genlab.config import (
     made,
 )
 from genlab.diffusion import DiffusionModel, Model
-from genlab.errors import RequestError, RunError
+from genlab.errors import Interrupted, RequestError, RunError
 from genlab.evaluation import evaluate, likelihood_records
 from genlab.files import flush, write_bytes
+from genlab.processes import Group
 from genlab.report.gallery import figure_files
 from genlab.report.output import npz_bytes
+from genlab.runs.calls import Steps, drawn
 from genlab.runs.drawing import figures_of, write_run_page
 from genlab.runs.folder import RunFolder
 from genlab.runs.interrupts import Interrupts
@@ -72,6 +74,7 @@ class Work:
         folder: The run folder.
         watch: What watches the training.
         interrupts: Whether somebody has asked the run to stop.
+        group: The processes of the run, of which this is the first; None: there is one.
         saved: The step of the last checkpoint; None where there is none yet.
         seconds: The seconds that each stage took so far.
     """
@@ -86,6 +89,7 @@ class Work:
     folder: RunFolder
     watch: Watch
     interrupts: Interrupts = field(default_factory=Interrupts)
+    group: Group | None = None
     saved: int | None = None
     seconds: Mapping[Stage, float] = field(default_factory=dict)
 
@@ -180,22 +184,37 @@ def _steps(work: Work, training: Training) -> None:
     passed, saved = bisect_right(milestones, training.progress), time.perf_counter()
     if passed and work.watch.evaluated(budget) < milestones[passed - 1]:
         _evaluate(work, training)  # the run was stopped before it could
+    _lead(work, training, passed, training.checkpoint() if training.step else None)
     for record in training:
         if line := logged(record):
             work.folder.add_step(line)
             for message in slowness(line):
                 work.warn(message)
             _tell_step(work, line)
-        if work.interrupts.asked:
+        if record.asked or (work.interrupts.asked and work.group is None):
             _save(work, training)
-            work.interrupts.look()
+            raise Interrupted(work.interrupts.asked or "another process")
         due = bisect_right(milestones, record.progress)
         if due > passed or time.perf_counter() - saved >= work.config.run.save_every:
             _save(work, training)
             saved = time.perf_counter()
         if due > passed:
             _evaluate(work, training)
+            _lead(work, training, due)
         passed = due
+
+
+def _lead(work: Work, training: Training, passed: int, state: Checkpoint | None = None) -> None:
+    """Let the other processes do the steps up to the next evaluation, too.
+
+    Args:
+        work: The work.
+        training: The training.
+        passed: How many evaluations are due or done.
+        state: What they go back to first; None: they go on.
+    """
+    if work.group is not None:
+        work.group.share(Steps((*work.watch.milestones, 1.0)[passed], state))
 
 
 def _tell_step(work: Work, line: Mapping[str, float]) -> None:
@@ -263,7 +282,7 @@ def _sample(work: Work) -> None:
     count, seed, model = work.config.sampling.count, work.config.seed, work.run.model
     y = model.labels(count, seed=seed)
     with work.part("sampling", count) as advance:
-        x = model.sample(count, seed=seed, advance=advance)
+        x = drawn(model, count, group=work.group, seed=seed, advance=advance)
     write_bytes(work.folder.samples_file, npz_bytes(x, y))
     work.hooks.tell("samples_drawn", path=work.folder.path, x=x, y=y)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -10,13 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from genlab.components.dataset import DataSpec
 from genlab.components.registry import build
 from genlab.config import Objects, Request, Resolution, Resolved, made, resolve
 from genlab.errors import RequestError
 from genlab.files import draft, sweep_drafts
 from genlab.guards import file_name
+from genlab.processes import Group, joined, together
 from genlab.runs.fingerprint import difference
 from genlab.runs.folder import RunFolder, claimed, require_free
+from genlab.runs.following import follow
 from genlab.runs.interrupts import Interrupts, listening
 from genlab.runs.lock import locked
 from genlab.runs.opening import checked_objects, warn_of_versions
@@ -24,7 +26,7 @@ from genlab.runs.pipeline import Pipeline
 from genlab.runs.run import Run
 from genlab.runs.status import STAGES, Stage, read_status
 
-__all__ = ["UNTRAINED", "built_trackers", "continue_run", "require_one_process", "start_run"]
+__all__ = ["UNTRAINED", "built_trackers", "continue_run", "start_run"]
 
 UNTRAINED = ("metrics", "figures", "experiment", "sampling", "sampler")
 """The parts of a request that trained weights do not depend on, unless a run evaluates while it trains."""
@@ -53,20 +55,25 @@ def start_run(
         RequestError: The request was wrong.
         RunError: The training failed.
     """
-    require_one_process()
-    resolution = resolve(request)
-    if out is not None:
-        require_free(out)
     interrupts = Interrupts()
     with ExitStack() as held:
+        group = held.enter_context(joined(lambda: bool(interrupts.asked)))
+        first = group is None or group.rank == 0
+        with together(group):
+            resolution = resolve(request)
+            if first and out is not None:
+                require_free(out)
+        if group is not None and not first:
+            return follow(resolution, group, interrupts)
 
         def enter() -> RunFolder:
             held.enter_context(listening(interrupts))
             return held.enter_context(claimed(out, _stem(resolution.config)))
 
         pipeline = Pipeline(
-            resolution, enter, trackers=built_trackers(trackers), skip=skip, interrupts=interrupts
-        )
+            resolution, enter, trackers=built_trackers(trackers), skip=skip, interrupts=interrupts,
+            group=group,
+        )  # fmt: skip
         pipeline.begin()
         for sibling in siblings:
             if _same_training(resolution.config, sibling):
@@ -100,19 +107,24 @@ def continue_run(
         RequestError: The folder is no run, or all of it is done.
         RunError: The training failed.
     """
-    require_one_process()
-    folder = RunFolder.open(path)
-    resolution = _resolution(folder, budget, data, device, components or {})
-    listeners = built_trackers(trackers)
-    skipped = read_status(folder.status_file).skipped
     interrupts = Interrupts()
-    with locked(path, "genlab resume"), listening(interrupts):
+    with ExitStack() as held:
+        group = held.enter_context(joined(lambda: bool(interrupts.asked)))
+        resolution = _resolution(path, group, budget, data, device, components or {})
+        if group is not None and group.rank:
+            return follow(resolution, group, interrupts)
+        folder = RunFolder.open(path)
+        listeners = built_trackers(trackers)
+        skipped = read_status(folder.status_file).skipped
+        held.enter_context(locked(path, "genlab resume"))
+        held.enter_context(listening(interrupts))
         sweep_drafts(path)
         if checkpoint is not None:
             folder.checkpoints.go_back(checkpoint)
         pipeline = Pipeline(
-            resolution, lambda: folder, trackers=listeners, skip=skipped, interrupts=interrupts
-        )
+            resolution, lambda: folder, trackers=listeners, skip=skipped, interrupts=interrupts,
+            group=group,
+        )  # fmt: skip
         if told := difference(folder.fingerprint(), pipeline.fingerprint):
             raise RequestError(
                 f"the data is not that which {path} learned from ({told}): give that one by --data, or begin "
@@ -123,44 +135,46 @@ def continue_run(
         return pipeline.carry_out()
 
 
-def require_one_process() -> None:
-    """Refuse to be one of several processes that train together, which would each train alone.
-
-    Raises:
-        RequestError: The environment says that there are several.
-    """
-    size = os.environ.get("WORLD_SIZE", "1")
-    if size.strip() not in ("", "0", "1"):
-        raise RequestError(
-            f"WORLD_SIZE = {size}: a run is one process, and several would each train alone; start it "
-            f"without torchrun or the like, or unset WORLD_SIZE"
-        )
-
-
 def _resolution(
-    folder: RunFolder,
+    path: Path,
+    group: Group | None,
     budget: Mapping[str, float] | None,
     data: str | None,
     device: str | None,
     components: Mapping[str, Any],
 ) -> Resolution:
-    """Return what a run folder is to be gone on with."""
-    config = folder.config()
-    objects = checked_objects(config, components)
-    warn_of_versions(folder, config)
+    """Return what a run folder is to be gone on with; of several processes, the first reads it."""
+    first = group is None or group.rank == 0
+    found: tuple[Resolved, DataSpec] | None = None
+    with together(group):
+        if first:
+            folder = RunFolder.open(path)
+            config = folder.config()
+            warn_of_versions(folder, config)
+            found = _changed(config, budget, data, device), folder.spec()
+    if group is not None:
+        found = group.share(found)
+    assert found is not None
+    config, spec = found
+    with together(group):
+        objects = checked_objects(config, components)
+        dataset = made("dataset", config.dataset, objects)
+        if dataset.spec != spec:
+            raise RequestError(
+                f"the data has changed since {path} was made: it was {spec}, and is {dataset.spec}"
+            )
+    return Resolution(config, dataset, objects)
+
+
+def _changed(
+    config: Resolved, budget: Mapping[str, float] | None, data: str | None, device: str | None
+) -> Resolved:
+    """Return a configuration with another budget, data folder or device, where they are given."""
     if data is not None:
         config = config.with_data(data)
     if device is not None:
         config = replace(config, device=device)
-    if budget:
-        config = config.with_budget(**budget)
-    dataset = made("dataset", config.dataset, objects)
-    if dataset.spec != folder.spec():
-        raise RequestError(
-            f"the data has changed since {folder.path} was made: it was {folder.spec()}, and is "
-            f"{dataset.spec}"
-        )
-    return Resolution(config, dataset, objects)
+    return config.with_budget(**budget) if budget else config
 
 
 def _go_back(pipeline: Pipeline) -> None:

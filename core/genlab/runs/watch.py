@@ -14,7 +14,9 @@ from genlab.diffusion import DiffusionModel, Model
 from genlab.errors import RequestError
 from genlab.evaluation import evaluate
 from genlab.files import draft, write_bytes
+from genlab.processes import Group
 from genlab.report.output import npz_bytes
+from genlab.runs.calls import drawn
 from genlab.runs.folder import RunFolder
 from genlab.training import Budget
 
@@ -53,11 +55,18 @@ class Watch:
         config: The whole configuration.
         metrics: What is measured, by name.
         folder: Where it is written.
-
+        group: The processes of the run; None: there is one.
     """
 
-    def __init__(self, config: Resolved, metrics: Mapping[str, Metric], folder: RunFolder) -> None:
+    def __init__(
+        self,
+        config: Resolved,
+        metrics: Mapping[str, Metric],
+        folder: RunFolder,
+        group: Group | None = None,
+    ) -> None:
         self.settings, self.metrics, self.folder = config.evaluation, metrics, folder
+        self.group = group
         self.seed = config.seed
         times = self.settings.times
         self.milestones = tuple((i + 1) / times for i in range(times))
@@ -91,7 +100,10 @@ class Watch:
         """
         count = self.settings.count
         steps = self.settings.steps if isinstance(model, DiffusionModel) else 0
-        x = model.sample(count, steps=steps or None, seed=self.seed, advance=lambda _: look())
+        x = drawn(
+            model, count, group=self.group, steps=steps or None, seed=self.seed,
+            advance=lambda _: look(),
+        )  # fmt: skip
         y = model.labels(count, seed=self.seed)
         most = _KEPT if data.spec.bounded else _KEPT_POINTS
         kept = npz_bytes(x[:most], None if y is None else y[:most])
