@@ -54,8 +54,12 @@ def place(environment: Mapping[str, str] | None = None) -> Place:
 
 def is_first() -> bool:
     """Say whether this process is the one that speaks: the first of a run's, or the only one."""
-    size, rank = (os.environ.get(name, "").strip() for name in ("WORLD_SIZE", "RANK"))
-    return size in ("", "0", "1") or rank in ("", "0")
+    if os.environ.get("WORLD_SIZE", "1").strip() in ("", "0", "1"):
+        return True
+    try:
+        return place().rank == 0
+    except RequestError:  # to be told
+        return True
 
 
 def require_one(what: str) -> None:

@@ -212,7 +212,7 @@ def test_a_place_that_cannot_be_written_to_is_one_line(
 @pytest.mark.parametrize(
     "command_line", [["run", "--steps", "1", "--out", "run"], ["resume", "DONE"]]
 )
-def test_one_of_several_processes_is_refused(
+def test_one_of_several_processes_that_knows_no_others_is_refused(
     command_line: list[str], digits_run: genlab.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     command: Any,
 ) -> None:  # fmt: skip
@@ -220,5 +220,5 @@ def test_one_of_several_processes_is_refused(
     monkeypatch.setenv("WORLD_SIZE", "2")
     said = command(*(str(digits_run.path) if part == "DONE" else part for part in command_line))
     assert said.status == 2
-    assert "WORLD_SIZE = 2: a run is one process" in said.err
+    assert "WORLD_SIZE = 2, and RANK is not set" in said.err
     assert list(tmp_path.iterdir()) == []
