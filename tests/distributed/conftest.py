@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -18,7 +18,7 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def two() -> Start:
+def pair() -> Start:
     """Start Python twice, as two processes that know of each other."""
 
     def start(arguments: Sequence[object]) -> list[subprocess.Popen[str]]:
@@ -30,9 +30,24 @@ def two() -> Start:
             subprocess.Popen(
                 [sys.executable, *map(str, arguments)],
                 env={**environment(), **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             )
             for rank in range(2)
         ]  # fmt: skip
 
     return start
+
+
+@pytest.fixture
+def two(pair: Start) -> Iterator[Start]:
+    """As ``pair``, and none of them is left when a test ends."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(arguments: Sequence[object]) -> list[subprocess.Popen[str]]:
+        started.extend(pair(arguments))
+        return started
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

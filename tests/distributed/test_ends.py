@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import genlab
+from genlab.runs.start import start_run
 from genlab.runs.status import read_status
 
 SMALL = [
@@ -25,7 +26,7 @@ SMALL = [
 
 def wait_for_steps(path: Path, steps: int) -> None:
     """Wait until a run has logged so many steps, and so has a checkpoint."""
-    for _ in range(1200):
+    for _ in range(4000):
         file = path / "metrics.jsonl"
         if file.is_file() and file.read_bytes().count(b"\n") >= steps:
             return
@@ -44,7 +45,7 @@ def test_a_killed_process_ends_the_run_and_one_goes_on(tmp_path: Path, two: Any)
     processes = two(["-m", "genlab", *SMALL, *often, "--steps", "100000", "--out", path])
     wait_for_steps(path, 40)
     processes[1].kill()
-    first, second = (process.communicate(timeout=60) for process in processes)
+    first, second = (process.communicate(timeout=200) for process in processes)
     assert processes[0].returncode == 1
     (line,) = first[1].splitlines()
     assert line.startswith(
@@ -73,7 +74,7 @@ def _losses_of_one(request: dict[str, Any], path: Path, steps: int) -> list[floa
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        genlab.runs.start.start_run(request, out=path, trackers=[Enough()])
+        start_run(request, out=path, trackers=[Enough()])
     return losses(path)
 
 
@@ -81,13 +82,15 @@ def test_processes_of_a_command(tmp_path: Path) -> None:
     """They stop together, leave a checkpoint and the exit status, and go on; all of it is said once."""
     path = tmp_path / "run"
     command = [sys.executable, "-m", "genlab", *SMALL, "--steps", "100000", "--out", path]
-    crew = subprocess.Popen(
+    with subprocess.Popen(
         [*command, "--processes", "2"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    wait_for_steps(path, 5)
-    crew.send_signal(signal.SIGTERM)
-    out, err = crew.communicate(timeout=60)
+    ) as crew:  # fmt: skip
+        try:
+            wait_for_steps(path, 5)
+        finally:
+            crew.send_signal(signal.SIGTERM)
+        out, err = crew.communicate(timeout=200)
     assert crew.returncode == 3
     stops, error = err.splitlines()
     assert stops.startswith("SIGTERM: stops after this step")
@@ -96,7 +99,7 @@ def test_processes_of_a_command(tmp_path: Path) -> None:
     step = len(losses(path))
     again = subprocess.run(
         [sys.executable, "-m", "genlab", "resume", path, "--steps", str(step + 3), "--processes", "2"],
-        capture_output=True, text=True, timeout=100, check=False,
+        capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     assert (again.returncode, again.stderr) == (0, "")
     assert len(losses(path)) == step + 3
@@ -109,7 +112,7 @@ def test_a_wrong_request_is_told_once(tmp_path: Path) -> None:
             sys.executable, "-m", "genlab", *SMALL, "--steps", "5", "--set", "training.batch=1",
             "--out", tmp_path / "run", "--processes", "2",
         ],
-        capture_output=True, text=True, timeout=100, check=False,
+        capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     assert said.returncode == 2
     (line,) = said.stderr.splitlines()

@@ -16,13 +16,13 @@ RUNS = Path(__file__).with_name("runs.py")
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory, two: Any) -> tuple[Path, Path]:
+def folders(tmp_path_factory: pytest.TempPathFactory, pair: Any) -> tuple[Path, Path]:
     """The runs of one process, and those of two."""
     one, both = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
-    processes = two([RUNS, both, "two"])
+    processes = pair([RUNS, both, "two"])
     runpy.run_path(str(RUNS), run_name="runs")["carry_out"](one)
     for process in processes:
-        _, errors = process.communicate(timeout=200)
+        _, errors = process.communicate(timeout=250)
         assert (process.returncode, errors) == (0, ""), errors
     return one, both
 

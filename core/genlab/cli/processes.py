@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from types import FrameType
@@ -28,6 +29,7 @@ Processes = Annotated[
     ),
 ]
 
+_STARTER = "GENLAB_STARTED_BY"  # the process that has started this one
 _LOOKS = 0.05  # seconds between two looks at the processes
 _LAST_WORDS = (
     5.0  # seconds that the others have to tell that one has ended, before they are stopped
@@ -50,6 +52,10 @@ def in_processes(processes: int | None) -> None:
         raise RequestError(
             f"--processes {processes}: this is one of {size} processes already (WORLD_SIZE = {size})"
         )
+    if size > 1 and str(os.getppid()) == os.environ.get(_STARTER):
+        from genlab.engines.worker import end_with
+
+        threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     if processes is None or processes == 1 or size > 1:
         return
     arguments: Sequence[str] = click.get_current_context().find_root().obj or sys.argv[1:]
@@ -59,7 +65,7 @@ def in_processes(processes: int | None) -> None:
 class _Crew:
     """Processes that carry one command out.
 
-    They have the environment that torchrun gives its own.
+    They have the environment that torchrun gives its own, and end with this process.
 
     Args:
         arguments: What stands after ``genlab``.
@@ -69,7 +75,7 @@ class _Crew:
     def __init__(self, arguments: Sequence[str], size: int) -> None:
         common = {
             **os.environ, "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size),
-            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()),
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), _STARTER: str(os.getpid()),
         }  # fmt: skip
         common.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // size, 1)))
         common.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")

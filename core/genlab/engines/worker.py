@@ -16,7 +16,7 @@ import time
 import traceback
 from typing import IO, Any
 
-__all__ = ["Answers", "main"]
+__all__ = ["Answers", "end_with", "main"]
 
 _LOOKS = 1.0  # seconds between two looks whether the other process is still there
 
@@ -43,7 +43,7 @@ def main() -> None:
     """Carry out what is sent, until the input ends."""
     answers = Answers(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     while True:
         try:
             packed: bytes = pickle.load(sys.stdin.buffer)
@@ -66,7 +66,7 @@ def _carried_out(packed: bytes, answers: Answers) -> Any:
     return carry_out_packed(packed, lambda hook, arguments: answers.send("told", (hook, arguments)))
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Stop as a cluster would, as soon as the process that started this one is gone."""
     while os.getppid() == parent:
         time.sleep(_LOOKS)
