@@ -43,7 +43,7 @@ nitpick_ignore_regex = [
     # Other libraries: their pages would have to be fetched while the documentation is built.
     (
         r"py:.*",
-        r"(torch|numpy|np|npt|nn|pluggy|pydantic|pytest|matplotlib|typer|click|PIL|Image|accelerate|"
+        r"(torch|numpy|np|npt|nn|pluggy|pydantic|pytest|matplotlib|typer|click|PIL|Image|"
         r"pathlib|collections|typing|pydantic_core|types|abc|enum|dataclasses|functools|contextlib|concurrent|"
         r"importlib|jinja2|rich|ot|prdc|sklearn|annotated_types)\..*",
     ),

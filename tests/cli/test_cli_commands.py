@@ -14,7 +14,7 @@ from PIL import Image
 import genlab
 from genlab.components.registry import ROLES
 
-HEAVY = {"torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "pydantic", "accelerate"}
+HEAVY = {"torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "pydantic"}
 
 
 @pytest.mark.parametrize(

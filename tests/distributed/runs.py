@@ -39,10 +39,19 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "training": {"steps": 50, "batch": 33, "conditional": True},
         "sampling": {"count": 50, "batch": 20, "steps": 3},
         "evaluation": {"times": 2, "count": 30},
-        "optimiser": "muon",
+        "optimiser": "adamw",
+    },
+    "muon": {
+        "degradation": "gaussian", "dataset": _POINTS, "backbone": _MLP, "optimiser": "muon",
+        "training": {"steps": 10, "batch": 33}, "sampling": {"count": 20, "batch": 20, "steps": 2},
+    },
+    "minutes": {
+        "degradation": "gaussian", "dataset": _POINTS, "backbone": _MLP,
+        "training": {"minutes": 0.005, "batch": 33},
+        "sampling": {"count": 20, "batch": 20, "steps": 2},
     },
     "blur": {
-        "degradation": "blur", "dataset": "digits",
+        "degradation": "blur", "dataset": "digits", "optimiser": "adamw",
         "backbone": {"name": "unet", "channels": [8]},
         "training": {"steps": 50, "batch": 7, "flip": True, "shift": 1, "accumulate": 2},
         "sampling": {"count": 23, "batch": 8, "steps": 3},

@@ -17,8 +17,9 @@ from genlab.runs.start import start_run
 from genlab.runs.status import read_status
 
 SMALL = [
-    "run", "--dataset", "moons", "--backbone", "mlp", "--set", "backbone.width=8", "--set",
-    "backbone.depth=1", "--set", "dataset.train=300", "--set", "training.batch=16", "--set",
+    "run", "--dataset", "moons", "--backbone", "mlp", "--optimiser", "adamw", "--set",
+    "backbone.width=8", "--set", "backbone.depth=1", "--set", "dataset.train=300", "--set",
+    "training.batch=16", "--set",
     "training.log_every=1", "--set", "training.precision=fp32", "--set", "sampling.count=20",
     "--set", "sampling.batch=10", "--set", "sampling.steps=2", "--no-measure", "--no-figures",
 ]  # fmt: skip

@@ -52,6 +52,21 @@ def test_two_processes_are_one(folders: tuple[Path, Path], name: str) -> None:
     assert y is None or torch.equal(y, y_2)
 
 
+def test_muon_takes_the_steps_of_one(folders: tuple[Path, Path]) -> None:
+    """Orthogonal steps make more of rounding: the smallest singular values grow to about one."""
+    losses, others = (
+        [line["loss"] for line in genlab.open_run(folder / "muon").history] for folder in folders
+    )
+    assert others == pytest.approx(losses, rel=1e-3)
+
+
+def test_a_budget_in_minutes_ends_for_all(folders: tuple[Path, Path]) -> None:
+    run = genlab.open_run(folders[1] / "minutes")
+    assert run.history[-1]["progress"] == 1
+    assert run.history[-1]["elapsed_s"] >= 0.3
+    assert run.status.stage == ""
+
+
 def test_evaluations_are_those_of_one(folders: tuple[Path, Path]) -> None:
     one, both = (genlab.open_run(folder / "gaussian").evaluations for folder in folders)
     assert [line["step"] for line in both] == [25, 50]

@@ -14,7 +14,7 @@ from genlab.cli.options import Json
 
 __all__ = ["doctor"]
 
-_PACKAGES = ("genlab", "torch", "torchvision", "numpy", "scikit-learn", "accelerate", "pydantic")
+_PACKAGES = ("genlab", "torch", "torchvision", "numpy", "scikit-learn", "pydantic")
 
 
 def doctor(as_json: Json = False) -> None:
