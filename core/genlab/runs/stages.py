@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
+from torch import nn
 
 from genlab.components.backbone import FittedBackbone
 from genlab.components.data import described, doubts_of
@@ -178,7 +179,7 @@ def _steps(work: Work, training: Training) -> None:
     path, tell, budget = work.folder.path, work.hooks.tell, training.budget
     tell("training_started", path=path, total=budget.total, unit=budget.unit, step=training.step)
     slowness = Slowness(work.config, work.parts.model, work.device)
-    for message in slowness.beforehand():
+    for message in (*slowness.beforehand(), *_of_parts(training)):
         work.warn(message)
     logged, milestones = StepLog(training), work.watch.milestones
     passed, saved = bisect_right(milestones, training.progress), time.perf_counter()
@@ -202,6 +203,17 @@ def _steps(work: Work, training: Training) -> None:
             _evaluate(work, training)
             _lead(work, training, due)
         passed = due
+
+
+def _of_parts(training: Training) -> Iterator[str]:
+    """Say what is not as in one process that computes a batch at once."""
+    norms = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+    found = sum(isinstance(module, norms) for module in training.module.modules())
+    if found and training.parts is not None:
+        yield (
+            f"{found} layers normalise over a batch: each part of it is normalised on its own, and the "
+            f"running statistics are those of the first process"
+        )
 
 
 def _lead(work: Work, training: Training, passed: int, state: Checkpoint | None = None) -> None:
