@@ -128,6 +128,7 @@ def test_densities_of_the_data(name: str, away: torch.device) -> None:
         genlab.fit_density(density, Examples(x, Y))
     else:
         settings = settings_of({"steps": 1, "batch": 8})
+        density.to(away)  # as a run does, before the first weights are set from data
         for _ in Training(Likelihood(density), Examples(x, Y), settings, device=away):
             pass
     model = DensityModel(spec, density.to(away), device=away, conditional=True)
