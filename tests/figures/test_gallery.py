@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -416,6 +417,18 @@ def test_the_trajectory_reads_forward_reverse_and_drift(make_run: Any) -> None:
     assert "10 steps; it is undefined at t = 0" in figure.get_supxlabel()
     late = Trajectory(times=(1,), n=3).draw(run)
     assert late.get_supxlabel() == "drift of one of 10 steps"
+
+
+def test_between_the_ends_of_a_trajectory_noise_is_a_third_of_the_signal(make_run: Any) -> None:
+    """To a step: of the ten steps of this run no other lies nearer."""
+    run = make_run("moons")
+    titles = [ax.get_title() for ax in Trajectory(n=5, arrows=3).draw(run).axes[:3]]
+    assert (titles[0], titles[2]) == ("t = 0", "t = 1")
+    times = torch.arange(1, 10, dtype=torch.float64) / 10
+    noise = run.model.restorer.degradation
+    angle = (noise.sigma(times) / noise.alpha(times)).atan()  # nearly even in time for this schedule
+    best = float(times[(angle - math.atan(1 / 3)).abs().argmin()])
+    assert float(titles[1].removeprefix("t = ")) == pytest.approx(best)
 
 
 def test_an_interpolation_begins_and_ends_with_the_classes(make_run: Any) -> None:

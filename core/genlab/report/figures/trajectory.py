@@ -2,6 +2,7 @@ r"""Points on trajectories: forward, reverse, and the drift of the reverse proce
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure as Drawing
 from pydantic import Field
 from torch import Tensor
 
-from genlab.components.degradation import GaussianDegradation
+from genlab.components.degradation import GaussianDegradation, time_at
 from genlab.diffusion.model import DiffusionModel
 from genlab.errors import RequestError
 from genlab.report.figure import Figure, Results
@@ -37,7 +38,8 @@ class Trajectory(Figure):
     fig. 3.
 
     Args:
-        times: The times of the columns.
+        times: The times of the columns. None: both ends, and between them the time at which the noise is a
+            third of the signal, where most of the structure of the data comes to be.
         n: How many points are shown.
         arrows: How many arrows of the drift are along each side.
     """
@@ -45,7 +47,7 @@ class Trajectory(Figure):
     def __init__(
         self,
         *,
-        times: Times = (0.0, 0.5, 1.0),
+        times: Times | None = None,
         n: Annotated[int, Field(ge=1, le=100_000)] = CLOUD,
         arrows: Annotated[int, Field(ge=2, le=50)] = 13,
     ) -> None:
@@ -65,19 +67,27 @@ class Trajectory(Figure):
         """Walk points back, with the mean of the ancestral step as drift."""
         model = diffusion_of(run)
         x_0 = run.data.test.first(self.n)[0].cpu()
-        x_t = degraded(model.restorer.degradation, x_0, self.times, seed=run.seed)
+        times = self.times or (0.0, _when_it_shows(model), 1.0)
+        x_t = degraded(model.restorer.degradation, x_0, times, seed=run.seed)
         states = {step.t: step.x_t for step in model.trajectory(self.n, seed=run.seed)}
         grid = plane(_LIMITS, self.arrows)
         columns = []
-        for t, forward in zip(self.times, x_t, strict=True):
+        for t, forward in zip(times, x_t, strict=True):
             reverse = states[min(states, key=lambda at, t=t: abs(at - t))]  # type: ignore[misc]
             late = max(t, 1 / model.steps)
             arrows = mean_step(model, grid, late, late - 1 / model.steps)
             columns.append(Drift(t, forward, reverse, grid, arrows))
         note = f"drift of one of {model.steps} steps"
-        if min(self.times) < 1 / model.steps:
+        if min(times) < 1 / model.steps:
             note += "; it is undefined at t = 0, where that of the last step is shown"
         return drift(columns, note=note)
+
+
+def _when_it_shows(model: DiffusionModel) -> float:
+    """Return the time at which the noise is a third of the signal, in whole steps of the model."""
+    log_snr = torch.tensor(2 * math.log(3))
+    step = round(float(time_at(gaussian_of(model), log_snr)) * model.steps)
+    return min(max(step, 1), model.steps) / model.steps
 
 
 @torch.no_grad()
