@@ -426,7 +426,9 @@ def test_between_the_ends_of_a_trajectory_noise_is_a_third_of_the_signal(make_ru
     assert (titles[0], titles[2]) == ("t = 0", "t = 1")
     times = torch.arange(1, 10, dtype=torch.float64) / 10
     noise = run.model.restorer.degradation
-    angle = (noise.sigma(times) / noise.alpha(times)).atan()  # nearly even in time for this schedule
+    angle = (
+        noise.sigma(times) / noise.alpha(times)
+    ).atan()  # nearly even in time for this schedule
     best = float(times[(angle - math.atan(1 / 3)).abs().argmin()])
     assert float(titles[1].removeprefix("t = ")) == pytest.approx(best)
 
