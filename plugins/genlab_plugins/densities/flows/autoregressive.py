@@ -21,11 +21,13 @@ class AutoregressiveBlock(Transform):
 
     .. math:: z_i = e^{s_i} x_i + t_i, \qquad s_i = c + a \tanh \sigma(x_{<i}), \quad t_i = t(x_{<i})
 
-    Encoding computes all tokens at once. Decoding goes from token to token and keeps the keys and values
-    of those that are done.
+    Of the numbers of a token, those with odd places (in backward blocks, with even ones) are given by the
+    tokens before it alone, and the others by these, too: without that, the pixels of a patch would not know
+    of each other. Encoding computes all tokens at once. Decoding goes from token to token and keeps the keys
+    and values of those that are done.
 
     Source: Zhai et al. 2024, "Normalizing flows are capable generative models" (arXiv:2412.06329),
-    TarFlow, here with bounded log-scales.
+    TarFlow, where log-scales have no bound and numbers of one token no say in each other.
 
     Args:
         tokens: Number T of tokens.
@@ -43,9 +45,12 @@ class AutoregressiveBlock(Transform):
         self.start = nn.Parameter(0.02 * torch.randn(width))
         self.layers = nn.ModuleList(_Layer(width) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
-        self.last = nn.Linear(width, 2 * features)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        self.second = slice(int(backwards), None, 2) if features > 1 else slice(0, 0)
+        self.first = slice(1 - int(backwards), None, 2) if features > 1 else slice(None)
+        sizes = [len(range(features)[part]) for part in (self.first, self.second)]
+        if sizes[1]:
+            self.inside = nn.Linear(sizes[0], width)
+        self.heads = nn.ModuleList(_zero(nn.Linear(width, 2 * size)) for size in sizes if size)
         self.a = nn.Parameter(torch.ones(features))
         self.c = nn.Parameter(torch.zeros(tokens, features))
 
@@ -55,9 +60,8 @@ class AutoregressiveBlock(Transform):
         h = torch.cat([self.start.expand(len(x), 1, -1), self.embed(x[:, :-1])], 1) + self.place
         for layer in self.layers:
             h = layer(h)
-        s, t = self._scale_and_shift(h, x.dtype, self.c)
-        z = torch.addcmul(t, x, s.exp())
-        return z.flip(1) if self.backwards else z, s.sum((1, 2))
+        z, ladj = self._mapped(h, x, self.c, inverse=False)
+        return z.flip(1) if self.backwards else z, ladj
 
     def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return x ``(B, T, D)`` and ``ladj``."""
@@ -69,10 +73,9 @@ class AutoregressiveBlock(Transform):
             h = h + self.place[i]
             for layer, cache in zip(self.layers, caches, strict=True):
                 h = layer(h, cache)
-            s, t = self._scale_and_shift(h, z.dtype, self.c[i])
-            x_i = (z[:, i : i + 1] - t) * (-s).exp()
+            x_i, ladj = self._mapped(h, z[:, i : i + 1], self.c[i], inverse=True)
             done.append(x_i)
-            logs.append(-s.sum((1, 2)))
+            logs.append(ladj)
             h = self.embed(x_i)
         x = torch.cat(done, 1)
         return x.flip(1) if self.backwards else x, torch.stack(logs).sum(0)
@@ -86,9 +89,24 @@ class AutoregressiveBlock(Transform):
         z: Tensor = self(x)[0]
         return z
 
-    def _scale_and_shift(self, h: Tensor, dtype: torch.dtype, c: Tensor) -> tuple[Tensor, Tensor]:
-        raw, t = self.last(self.norm(h)).to(dtype).chunk(2, 2)
-        return torch.addcmul(c, self.a, raw.tanh()), t
+    def _mapped(self, h: Tensor, given: Tensor, c: Tensor, inverse: bool) -> tuple[Tensor, Tensor]:
+        """Return tokens, changed or as they were, and ``ladj``."""
+        h, result, ladj = self.norm(h), torch.empty_like(given), given.new_zeros(())
+        for head, part in zip(self.heads, (self.first, self.second), strict=False):
+            raw, t = head(h).to(given.dtype).chunk(2, 2)
+            s = torch.addcmul(c[..., part], self.a[part], raw.tanh())
+            x = (given[..., part] - t) * (-s).exp() if inverse else given[..., part]
+            result[..., part] = x if inverse else torch.addcmul(t, x, s.exp())
+            ladj = ladj + s.sum((1, 2))
+            if part is self.first and len(self.heads) > 1:
+                h = functional.gelu(h + self.inside(x))
+        return result, -ladj if inverse else ladj
+
+
+def _zero(layer: nn.Linear) -> nn.Linear:
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 class _Layer(nn.Module):
