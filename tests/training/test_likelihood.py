@@ -187,6 +187,16 @@ def test_a_flow_is_initialised_once_with_dequantised_examples() -> None:
     torch.testing.assert_close(other.shift, flow.shift, rtol=0, atol=0)
 
 
+def test_a_flow_that_is_elsewhere_is_initialised_on_the_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As a run hands it over, which has moved it to the device of the training."""
+    flow, order = Counts(IMAGE), []
+    monkeypatch.setattr(flow, "cpu", lambda: order.append(len(flow.seen)))
+    training(flow, n=50)
+    assert order == [0], "before it sees data"
+
+
 def test_the_average_begins_with_what_was_initialised() -> None:
     flow = Counts(IMAGE)
     made = training(flow, n=50)

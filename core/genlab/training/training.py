@@ -127,6 +127,7 @@ class Training:
         shape = tuple(examples.x.shape[1:])
         self.module = objective.module
         if type(objective).initialise is not Objective.initialise:
+            self.module.cpu()  # a run has moved it, and first weights are those of the CPU everywhere
             generator = generator_of(seed, "first weights")
             x = examples.some(_FIRST, generator=generator)[0].cpu()
             self.module.cpu()  # so that first weights are the same wherever the training is
