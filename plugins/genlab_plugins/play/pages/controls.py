@@ -11,18 +11,24 @@ from genlab import DiffusionModel, Run
 from genlab_plugins.play.generating import OF_THE_RUN, Choice, priors
 from genlab_plugins.play.restoring import fitting_samplers
 
-__all__ = ["Controls", "slider"]
+__all__ = ["Controls", "Slider", "slider"]
 
 _ANY = -1  # the class that stands for classes at random
 
 
+class Slider(ui.slider):
+    """A slider that follows the hand at once, however busy the server is."""
+
+    LOOPBACK = False
+
+
 def slider(
     name: str, *, least: float, most: float, step: float, value: float, on_change: Callable[[], Any]
-) -> ui.slider:
+) -> Slider:
     """Lay out a slider with its name and its value."""
     with ui.element("div").classes("play-slider"):
         ui.label(name)
-        found = ui.slider(min=least, max=most, step=step, value=value).props(f'aria-label="{name}"')
+        found = Slider(min=least, max=most, step=step, value=value).props(f'aria-label="{name}"')
         shown = "{:.2f}" if step < 1 else "{:.0f}"
         ui.label().classes("play-value").bind_text_from(
             found, "value", lambda given: shown.format(given or 0)

@@ -8,7 +8,7 @@ from torch import Tensor
 from genlab import DiffusionModel, Run, Step
 from genlab_plugins.play.generating import likenesses, priors, walk
 from genlab_plugins.play.mixing import can_mix, mixed
-from genlab_plugins.play.pages.controls import Controls, slider
+from genlab_plugins.play.pages.controls import Controls, Slider, slider
 from genlab_plugins.play.pages.frame import Message, titled
 from genlab_plugins.play.widgets.latest import Latest
 from genlab_plugins.play.widgets.tiles import Picture, Tiles
@@ -63,9 +63,7 @@ class GenerateCard:
     def _walk_controls(self) -> None:
         with ui.element("div").classes("play-slider"):
             ui.label("on the way")
-            self.at = ui.slider(min=0, max=1, step=1, value=1).props(
-                'aria-label="state on the way"'
-            )
+            self.at = Slider(min=0, max=1, step=1, value=1).props('aria-label="state on the way"')
             self.time = ui.label("t = 0").classes("play-value")
         self.what = ui.toggle({_STATE: "state x_t", _ESTIMATE: "estimate of x_0"}, value=_STATE)
         self.what.props("no-caps dense unelevated padding='2px 12px'")

@@ -43,7 +43,7 @@ class RestoreCard:
     def _sources(self) -> None:
         pen = 0.05 + 0.6 / self.run.spec.shape[1]
         self.pad = Pad(pen=pen, on_drawn=self._drawn)
-        with ui.element("div").classes("play-row").style("margin-top: 10px"):
+        with ui.element("div").classes("play-row").style("margin-top: 10px; gap: 8px"):
             clear = ui.button("Clear", icon="clear", on_click=self.pad.clear_drawing)
             other = ui.button("Test image", icon="image", on_click=self._another)
         for button in (clear, other):
