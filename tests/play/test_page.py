@@ -99,7 +99,7 @@ def test_a_drawn_digit_is_degraded_and_restored(look: Any) -> None:
     slide(page, "degraded to t", "ArrowRight")
     page.get_by_text("0.51").wait_for()
     restored = changed(page, "restored", restored)
-    slide(page, "degraded to t", "Control+ArrowLeft", 6)
+    slide(page, "degraded to t", "PageDown", 6)
     page.get_by_text("0.00").wait_for()
     changed(page, "restored", restored)
     assert source(page, "degraded") == source(page, "restored") == source(page, "example")
@@ -129,7 +129,7 @@ def test_samples_form_and_their_way_can_be_looked_at(look: Any) -> None:
     page = generate_tab(look, "digits")
     ends = [source(page, f"sample {k}") for k in range(1, 17)]
     assert len(set(ends)) == 16
-    slide(page, "state on the way", "ArrowLeft", 5)
+    slide(page, "state on the way", "PageDown")  # ten states, of which the run has fewer
     noise = changed(page, "sample 1", ends[0])
     page.get_by_text("t = 1.00").wait_for()
     page.get_by_role("button", name="estimate of x_0").click()
