@@ -51,6 +51,8 @@ OTHERS = {
     "git": "needs a remote repository",
     "nox": "is what runs this",
     "docker": "needs a daemon",
+    "torchrun": "starts processes on several machines",
+    "accelerate": "is installed by those who use it",
 }
 PLACES = {"RUN": "runs/first", "DIR": "."}
 
