@@ -56,7 +56,7 @@ ADVICE = {
     "mask-dropout": ("gmm", "cold", "x0", "l2", 0.25, 0.0),
     "mask-gaussian": ("gmm", "cold", "x0", "l2", 0.25, 0.0),
     "mix": ("empirical", "cold", "x0", "l2", 0.0, 0.0),
-    "pixelate": ("gmm", "naive", "x0", "l1", 0.25, 0.04),
+    "pixelate": ("calibrated", "naive", "x0", "l1", 0.25, 0.04),
     "soft-blur": ("gmm", "cold", "v", "l2", 0.0, 0.0),
 }
 

@@ -142,3 +142,42 @@ def test_a_class_of_one_example_and_a_class_of_none(name: str) -> None:
     assert torch.cdist(drawn, x[7:8]).median() < torch.cdist(x, x[7:8]).median()
     shares = density.joint_log_prob(x).logsumexp(0).isfinite().tolist()
     assert shares == [True, True, True, False]
+
+
+def test_a_calibrated_mixture_has_the_marginals_of_the_data() -> None:
+    """Of a feature that is often black, one with a bound, and one that follows that."""
+    generator = torch.Generator().manual_seed(3)
+    z = torch.randn(6000, 3, generator=generator)
+    bounded = z[:, 1].abs()
+    x = torch.stack([z[:, 0].clamp_min(0) - 1, bounded, bounded.sqrt() + 0.1 * z[:, 2]], 1)
+    drawn, plain = (
+        _drawn(genlab.build("density", name, SPEC), x, 6000) for name in ("calibrated", "gmm")
+    )
+    black = [float(((each[:, 0] + 1).abs() < 0.01).double().mean()) for each in (drawn, plain)]
+    assert black[0] == pytest.approx(0.5, abs=0.03)
+    assert black[1] < 0.4
+    assert float(drawn[:, 1].min()) > -0.05
+    for i in range(3):
+        assert stats.wasserstein_distance(drawn[:, i], x[:, i]) < 0.08 * float(x[:, i].std())
+    correlations = (np.corrcoef(each.numpy().T) for each in (x, drawn))
+    np.testing.assert_allclose(*correlations, atol=0.1)
+
+
+def test_a_calibrated_mixture_of_a_normal_distribution_is_that() -> None:
+    """Where nothing is to be mended, it has the density of the mixture."""
+    rng = np.random.default_rng(1)
+    mix = np.array([[1.0, 0.0], [0.8, 0.6]])
+    x = torch.tensor(rng.normal(size=(20_000, 2)) @ mix.T, dtype=torch.float32)
+    density = genlab.build("density", "calibrated", DataSpec((2,), "vector"), components=1)
+    _drawn(density, x, 1)
+    truth = stats.multivariate_normal(np.zeros(2), mix @ mix.T).logpdf(x[:500].numpy())
+    found = density.log_prob(x[:500]).numpy()
+    assert float(np.mean(found - truth)) == pytest.approx(0, abs=0.1)
+    assert float(np.std(found - truth)) < 0.6
+
+
+def _drawn(density: genlab.Density, x: torch.Tensor, n: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(5)
+    assert isinstance(density, genlab.FittedDensity)
+    density.fit(x, None, generator=generator)
+    return density.sample(n, generator=generator)
