@@ -17,7 +17,7 @@ __all__ = ["Calibrated"]
 _NARROW = 1e-2  # deviations: the width that a value has which is taken again and again
 _LEAST = 1e-5  # deviations between two quantiles
 _DRAWS = 20_000  # of the mixture, at most as many examples
-_EACH = 10  # examples between two quantiles, at least
+_EACH = 50  # examples between two quantiles, at least
 
 
 class Calibrated(FittedDensity):
@@ -37,7 +37,7 @@ class Calibrated(FittedDensity):
         spec: The data.
         components: Number of components per class, or None to choose it.
         most: Largest number of components that is chosen.
-        quantiles: Number of quantiles of each feature; fewer where there are not ten examples for each.
+        quantiles: Number of quantiles of each feature; fewer where there are not 50 examples for each.
     """
 
     tags = DensityTags(conditional=True, data=frozenset(get_args(Kind)))

@@ -13,6 +13,8 @@ from sklearn.neighbors import KernelDensity
 
 import genlab
 from genlab import DataSpec
+from genlab.testing import check_density
+from genlab_plugins.densities.calibrated import Calibrated
 
 SPEC = DataSpec((3,), "vector")
 LABELLED = DataSpec((3,), "vector", 2, ("a", "b"))
@@ -174,6 +176,10 @@ def test_a_calibrated_mixture_of_a_normal_distribution_is_that() -> None:
     found = density.log_prob(x[:500]).numpy()
     assert float(np.mean(found - truth)) == pytest.approx(0, abs=0.1)
     assert float(np.std(found - truth)) < 0.6
+
+
+def test_a_calibrated_mixture_keeps_the_contract() -> None:
+    check_density(Calibrated)
 
 
 def _drawn(density: genlab.Density, x: torch.Tensor, n: int) -> torch.Tensor:
