@@ -26,8 +26,9 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
 BUILT_LATER = ("backbone", "density", "objective")
 """Roles whose components are built for data or a model: the checks do it."""
 
-ELSEWHERE = (("tracker", "mlflow"), ("tracker", "wandb"), ("engine", "ray"), ("engine", "slurm"))
-"""Components that take seconds to begin, and are checked where their other tests are."""
+ELSEWHERE = (("tracker", "mlflow"), ("tracker", "wandb"), ("engine", "ray"), ("engine", "slurm"),
+             ("dataset", "hf"))  # fmt: skip
+"""Components that take seconds to begin or packages of their own, checked where their other tests are."""
 
 FOLDERS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "cifar10": "cifar10"}
 """Where the data sets that live in files are looked for under GENLAB_DATA."""

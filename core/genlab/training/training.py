@@ -130,7 +130,6 @@ class Training:
             self.module.cpu()  # a run has moved it, and first weights are those of the CPU everywhere
             generator = generator_of(seed, "first weights")
             x = examples.some(_FIRST, generator=generator)[0].cpu()
-            self.module.cpu()  # so that first weights are the same wherever the training is
             objective.initialise(x, generator=generator)
         if len(shape) == 3:
             self.module.to(memory_format=torch.channels_last)
