@@ -45,19 +45,19 @@ SIZES = ((1, 1, 1), (1, 1, 5), (4, 7, 2), (1, 3, 3), (2, 31, 17))
 
 ADVICE = {
     # prior, sampler, prediction, loss, terminal, jitter
-    "blur": ("gmm", "naive", "x0", "l1", 0.25, 0.04),
-    "blur-cascade": ("gmm", "cold", "x0", "l1", 0.25, 0.04),
-    "blur-noise": ("gmm", "cold", "v", "l2", 0.0, 0.0),
-    "gaussian": ("gmm", "ddim", "v", "l2", 0.0, 0.0),
-    "gravity": ("gmm", "naive", "x0", "l2", 0.25, 0.04),
-    "ink": ("gmm", "cold", "x0", "l1", 0.25, 0.04),
-    "kaleidoscope": ("gmm", "cold", "x0", "l1", 0.25, 0.04),
-    "mask-box": ("gmm", "cold", "x0", "l2", 0.25, 0.0),
-    "mask-dropout": ("gmm", "cold", "x0", "l2", 0.25, 0.0),
-    "mask-gaussian": ("gmm", "cold", "x0", "l2", 0.25, 0.0),
-    "mix": ("empirical", "cold", "x0", "l2", 0.0, 0.0),
-    "pixelate": ("calibrated", "naive", "x0", "l1", 0.25, 0.04),
-    "soft-blur": ("gmm", "cold", "v", "l2", 0.0, 0.0),
+    "blur": ("gmm", "naive", "x0", "l1", "uniform", 0.25, 0.04),
+    "blur-cascade": ("gmm", "cold", "x0", "l1", "uniform", 0.25, 0.04),
+    "blur-noise": ("gmm", "cold", "v", "l2", "uniform", 0.0, 0.0),
+    "gaussian": ("gmm", "ddim", "v", "l2", "logit-normal", 0.0, 0.0),
+    "gravity": ("gmm", "naive", "x0", "l2", "uniform", 0.25, 0.04),
+    "ink": ("gmm", "cold", "x0", "l1", "uniform", 0.25, 0.04),
+    "kaleidoscope": ("gmm", "cold", "x0", "l1", "uniform", 0.25, 0.04),
+    "mask-box": ("gmm", "cold", "x0", "l2", "uniform", 0.25, 0.0),
+    "mask-dropout": ("gmm", "cold", "x0", "l2", "uniform", 0.25, 0.0),
+    "mask-gaussian": ("gmm", "cold", "x0", "l2", "uniform", 0.25, 0.0),
+    "mix": ("empirical", "cold", "x0", "l2", "uniform", 0.0, 0.0),
+    "pixelate": ("calibrated", "naive", "x0", "l1", "uniform", 0.25, 0.04),
+    "soft-blur": ("gmm", "cold", "v", "l2", "uniform", 0.0, 0.0),
 }
 
 
