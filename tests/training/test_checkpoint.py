@@ -276,3 +276,23 @@ def test_a_file_of_others_has_no_numbers(tmp_path: Path) -> None:
 
     save_file({"a": torch.ones(2)}, tmp_path / "c.safetensors")
     assert read_checkpoint(tmp_path / "c.safetensors").numbers == {}
+
+
+def test_a_checkpoint_of_another_kind_of_device_goes_on_with_fresh_random_numbers() -> None:
+    """The state of a generator of CUDA is 16 bytes, and that of one of the CPU 5,056."""
+
+    def gone_on(state: Tensor) -> dict[str, Tensor]:
+        made = training(steps=4)
+        for record in made:
+            if record.step == 2:
+                break
+        found = made.checkpoint()
+        tensors = dict(found.tensors) | {"rng.objective": state}
+        other = training(steps=4)
+        with pytest.warns(UserWarning, match="another kind of device.*fresh ones.*from step 2 on"):
+            other.restore(Checkpoint(tensors, found.numbers))
+        assert len(list(other)) == 2
+        return dict(other.checkpoint().part("model"))
+
+    a, b = (gone_on(torch.full((16,), i, dtype=torch.uint8)) for i in (1, 2))
+    assert all(torch.equal(value, b[name]) for name, value in a.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -268,17 +269,32 @@ class Training:
         return Checkpoint(tensors, numbers)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go back to the state of a checkpoint."""
+        """Go back to the state of a checkpoint.
+
+        One of another kind of device is gone on from with fresh random numbers, of which a warning tells.
+        """
         self.module.load_state_dict(checkpoint.part("model"))
         self.averaged.load_state_dict(checkpoint.part("ema"))
         optimiser_from_tensors(self.optimiser, checkpoint.part("optimiser"))
-        self.generator.set_state(checkpoint.part("rng")["objective"])
-        self.global_state = checkpoint.part("rng")["global"]
         self.step = checkpoint.numbers["step"]
+        self._draw_on(checkpoint.part("rng")["objective"])
+        self.global_state = checkpoint.part("rng")["global"]
         self.elapsed = checkpoint.numbers["elapsed"]
         self.skipped = checkpoint.numbers["skipped"]
         self.average.n_averaged.fill_(checkpoint.numbers["averaged"])
         self._in_step = False
+
+    def _draw_on(self, state: Tensor) -> None:
+        """Go on with the random numbers of a generator whose state is given, if it is of this device."""
+        if len(state) == len(self.generator.get_state()):
+            self.generator.set_state(state)
+            return
+        warnings.warn(
+            "the checkpoint was written on another kind of device, whose random numbers cannot be gone on "
+            f"with on {self.device.type}: fresh ones are drawn from step {self.step} on",
+            stacklevel=3,
+        )
+        self.generator = generator_of(self.seed, "objective", self.step, device=self.device)
 
     def _mixed(self, shape: tuple[int, ...]) -> bool:
         precision = self.settings.precision
