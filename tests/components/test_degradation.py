@@ -131,11 +131,11 @@ def test_trailing_dimensions() -> None:
 def test_advice_follows_from_what_a_degradation_is() -> None:
     """The five of them, and nothing of it is a capability."""
     table = {
-        Fade: Advice("gmm", "cold", "x0", "l1", 0.25, 0.04),
-        Drawn: Advice("gmm", "cold", "x0", "l2", 0.25, 0.0),
-        Mixed: Advice("gmm", "cold", "x0", "l2", 0.0, 0.0),
-        NoisyFade: Advice("gmm", "cold", "v", "l2", 0.0, 0.0),
-        CosineNoise: Advice("gmm", "ddim", "v", "l2", 0.0, 0.0),
+        Fade: Advice("gmm", "cold", "x0", "l1", "uniform", 0.25, 0.04),
+        Drawn: Advice("gmm", "cold", "x0", "l2", "uniform", 0.25, 0.0),
+        Mixed: Advice("gmm", "cold", "x0", "l2", "uniform", 0.0, 0.0),
+        NoisyFade: Advice("gmm", "cold", "v", "l2", "uniform", 0.0, 0.0),
+        CosineNoise: Advice("gmm", "ddim", "v", "l2", "logit-normal", 0.0, 0.0),
     }
     for cls, advice in table.items():
         assert cls().advice() == advice

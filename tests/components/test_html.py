@@ -153,7 +153,8 @@ class Thing:
 
 
 @pytest.mark.parametrize(
-    "name", [n for n in names("dataset") if n not in ("image-folder", "packed", "array", "table")]
+    "name",
+    [n for n in names("dataset") if n not in ("image-folder", "packed", "array", "table", "hf")],
 )
 def test_a_dataset_shows_examples_where_it_has_them_at_hand(name: str) -> None:
     dataset = build("dataset", name)

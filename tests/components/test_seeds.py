@@ -18,7 +18,7 @@ from genlab.seeds import MOST, checked_seed, generator_of
 from genlab.training.order import Order
 
 SEEDS = st.integers(0, MOST)
-DRAWN = {"densities/gmm.py"}
+DRAWN = {"densities/gmm.py", "densities/expectation.py"}
 """Where the seed of scikit-learn is drawn from a generator."""
 
 

@@ -57,9 +57,9 @@ def test_an_experiment_means_what_its_paper_does() -> None:
     """Settings that stand in tables of their own reach where they are meant for."""
     config = resolve(experiment_tables("ddpm-mnist-b") | {"data": "somewhere"}).config
     tables = config.flat()
-    assert tables["restorer"]["prediction"] == "eps"
-    assert (tables["optimiser"]["lr"], tables["degradation"]["schedule"]) == (1e-3, "linear")
-    assert (tables["sampler"]["name"], tables["sampling"]["steps"]) == ("ddpm", 100)
+    assert (tables["optimiser"]["name"], tables["optimiser"]["lr"]) == ("adamw", 2e-3)
+    assert tables["objective"]["times"] == "uniform"
+    assert (tables["sampler"]["name"], tables["sampling"]["steps"]) == ("ddpm", 50)
     tables = resolve(experiment_tables("realnvp-cifar10") | {"data": "somewhere"}).config.flat()
     assert tables["objective"] == {"name": "likelihood", "likelihood": 1.0, "cross_entropy": 0.2}
     assert tables["optimiser"]["weight_decay"] == 1e-4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,9 @@ UNUSUAL: dict[str, dict[str, Any]] = {
 }
 """Parameters beside the defaults, by name."""
 
+PACKAGES = {"hf": "datasets", "ray": "ray", "slurm": "submitit"}
+"""What components of extras need that the other tests do without."""
+
 
 def cases() -> list[Any]:
     """Return the class and the parameters of every case; data sets with a path are built below."""
@@ -65,8 +69,11 @@ def cases() -> list[Any]:
                 continue
             for params in ({}, UNUSUAL.get(entry.name)):
                 if params is not None:
+                    package = PACKAGES.get(entry.name)
+                    absent = package is not None and importlib.util.find_spec(package) is None
+                    marks = [pytest.mark.skip(reason=f"it needs the package {package}")] * absent
                     name = f"{entry.name}{',' * bool(params)}{','.join(params)}"
-                    found.append(pytest.param(entry.load(), params, id=name))
+                    found.append(pytest.param(entry.load(), params, id=name, marks=marks))
     return found
 
 

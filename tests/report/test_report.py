@@ -114,7 +114,7 @@ def test_what_is_missing_is_an_error_but_in_a_draft(asked: str, said: str, folde
             {"training": {"steps": 7}, "restorer": {"jitter": 0.0}},
             " --steps 7 --set restorer.jitter=0.0",
         ),
-        ({"optimiser": "muon"}, " --optimiser muon"),
+        ({"optimiser": "adamw"}, " --optimiser adamw"),
         ({"sampler": "cold", "seed": 3}, " --sampler cold"),
     ],
 )

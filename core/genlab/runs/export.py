@@ -108,7 +108,8 @@ class _Alone(nn.Module):
 
     def __init__(self, module: nn.Module, spec: DataSpec, inputs: tuple[str, ...]) -> None:
         super().__init__()
-        self.module = copy.deepcopy(module).cpu().eval().requires_grad_(False)
+        alone = copy.deepcopy(module).cpu().to(memory_format=torch.contiguous_format)
+        self.module = alone.eval().requires_grad_(False)
         self.spec, self.inputs = spec, inputs
 
     @classmethod

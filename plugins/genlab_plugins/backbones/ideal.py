@@ -91,11 +91,15 @@ class Ideal(FittedBackbone):
         """Return the mean of the examples, of the class y where it is known, by their weights."""
         if self.degradation is None:
             raise RequestError("the backbone 'ideal' was not told what to undo: Restorer does")
+        with torch.autocast("cpu", enabled=False):  # weights of examples need all digits
+            return self._mean(x, t, y, self.degradation)
+
+    def _mean(self, x: Tensor, t: Tensor, y: Tensor | None, degradation: Degradation) -> Tensor:
         x_t, at = x.detach().cpu().double(), t.detach().cpu().double()
         examples, labels = self.examples.cpu().double(), self.labels.cpu()
         kept, found = examples.flatten(1).float(), torch.empty_like(x_t, dtype=torch.float32)
-        for rows in self._parts(at, self.degradation):
-            weights = self._log_likelihoods(self.degradation, x_t[rows], at[rows], examples)
+        for rows in self._parts(at, degradation):
+            weights = self._log_likelihoods(degradation, x_t[rows], at[rows], examples)
             if y is not None and self.classes:
                 of = y.cpu()[rows, None]
                 fitting = (labels == of) | (of < 0)

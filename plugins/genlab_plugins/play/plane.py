@@ -125,7 +125,7 @@ def drop(
         sampler: Its name; None: that of the model.
         seed: The seed.
     """
-    generator = torch.Generator(model.device).manual_seed(seed)
+    generator = torch.Generator(model.device).manual_seed(sub_seed(seed, "play"))
     noise = torch.randn(n, 2, generator=generator, device=model.device)
     x_t = torch.tensor(at, device=model.device) + spread * noise
     return model.trajectory_from(
@@ -150,7 +150,7 @@ def drift(model: DiffusionModel, t: float, *, side: int = 17, seed: int = 0) -> 
     line = torch.linspace(-REACH, REACH, side + 2)[1:-1]
     points = torch.cartesian_prod(line, line)
     x_t = points.to(model.device)
-    generator = torch.Generator(model.device).manual_seed(seed)
+    generator = torch.Generator(model.device).manual_seed(sub_seed(seed, "play"))
     if not isinstance(model.restorer.degradation, GaussianDegradation):
         with torch.no_grad():
             x_0 = model.estimates()(x_t, torch.full((len(x_t),), t, device=model.device))
