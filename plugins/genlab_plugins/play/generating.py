@@ -20,6 +20,7 @@ from genlab import (
     fit_prior,
     nearest,
     registry,
+    sub_seed,
 )
 
 __all__ = ["OF_THE_RUN", "TEST_IMAGES", "Choice", "Likeness", "likenesses", "priors", "walk"]
@@ -150,7 +151,7 @@ def _with_prior(run: Run, prior: str) -> DiffusionModel:
 def _from_test_images(run: Run, model: DiffusionModel, choice: Choice) -> Iterator[Step]:
     x_0, y = _of_class(run, choice)
     degradation = run.degradation
-    generator = torch.Generator(model.device).manual_seed(choice.seed)
+    generator = torch.Generator(model.device).manual_seed(sub_seed(choice.seed, "play"))
     x_0 = x_0.to(model.device)
     z = degradation.draw(x_0, generator=generator)
     x_1 = degradation.degrade(x_0, torch.ones(len(x_0), device=model.device), z)
@@ -164,7 +165,7 @@ def _from_test_images(run: Run, model: DiffusionModel, choice: Choice) -> Iterat
 
 def _of_class(run: Run, choice: Choice) -> tuple[Tensor, Tensor | None]:
     """Return test images chosen at random, of the class that is asked for."""
-    test, generator = run.data.test, torch.Generator().manual_seed(choice.seed)
+    test, generator = run.data.test, torch.Generator().manual_seed(sub_seed(choice.seed, "play"))
     places = torch.randperm(len(test), generator=generator)
     if choice.label is not None and test.y is not None:
         places = places[test.y.cpu()[places] == choice.label]

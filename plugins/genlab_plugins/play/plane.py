@@ -22,6 +22,7 @@ from genlab import (
     Step,
     build,
     registry,
+    sub_seed,
 )
 from genlab_plugins.play.pictures import image_uri
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab import AdditiveDegradation, Degradation, RequestError, Run, registry
+from genlab import AdditiveDegradation, Degradation, RequestError, Run, registry, sub_seed
 
 __all__ = ["Restored", "fitting_samplers", "restored"]
 
@@ -62,7 +62,7 @@ def restored(
     if t <= 0:
         return Restored(x_0, x_0, x_0)
     degradation, x = run.degradation, x_0[None]
-    z = degradation.draw(x, generator=torch.Generator().manual_seed(seed))
+    z = degradation.draw(x, generator=torch.Generator().manual_seed(sub_seed(seed, "play")))
     x_t = degradation.degrade(x, torch.full((1,), t), z)
     known = (
         None if isinstance(degradation, AdditiveDegradation) else z
