@@ -92,6 +92,7 @@ def render(template: Path, results: Results) -> str:
         "command",
         "has",
         "figure",
+        "ablation",
         "evaluations",
         "compared",
         "measured",

@@ -187,6 +187,22 @@ class Results:
         """Return whether there is a figure."""
         return (self.folder / f"{source}/{name}.png").is_file()
 
+    def ablation(self, source: str) -> list[dict[str, str]]:
+        """Return the rows of an ablation as they are printed.
+
+        Raises:
+            ResultError: There are none.
+        """
+        rows = self._records(source, "rows", lenient=self.draft)
+        return [
+            {"name": row["name"], "frechet": f"{row['frechet']:.2f}",
+             "interval": f"{row['low']:.2f}–{row['high']:.2f}",
+             "n": f"{row['n']:,}", "steps": f"{row['steps']:,}", "walk": f"{row['sampling_steps']}",
+             "command": row["command"],
+             **{key: f"{row[key]:.3f}" for key in ("confidence", "precision", "recall")}}
+            for row in rows
+        ]  # fmt: skip
+
     def evaluations(self, source: str) -> list[dict[str, Number]]:
         """Return what was measured while a model was trained: step, minutes, n and the values by name.
 
