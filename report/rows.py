@@ -92,6 +92,7 @@ def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
             "sampler": sampler,
             "sampling_steps": steps,
             "frechet": round(record["value"], 3),
+            "interval": [round(end, 3) for end in record.get("interval", [])],
             "baseline": round(record["baseline"], 3),
             "confidence": round(same["classifier-confidence/confidence"]["value"], 4),
             "smallest class": round(same["class-histogram/smallest"]["value"], 4),

@@ -187,7 +187,7 @@ class Results:
         """Return whether there is a figure."""
         return (self.folder / f"{source}/{name}.png").is_file()
 
-    def ablation(self, source: str) -> list[dict[str, str]]:
+    def ablation(self, source: str) -> list[dict[str, Any]]:
         """Return the rows of an ablation as they are printed.
 
         Raises:
@@ -197,6 +197,7 @@ class Results:
         return [
             {"name": row["name"], "frechet": f"{row['frechet']:.2f}",
              "interval": f"{row['low']:.2f}–{row['high']:.2f}",
+             "low": row["low"], "high": row["high"],
              "n": f"{row['n']:,}", "steps": f"{row['steps']:,}", "walk": f"{row['sampling_steps']}",
              "command": row["command"],
              **{key: f"{row[key]:.3f}" for key in ("confidence", "precision", "recall")}}
