@@ -67,6 +67,7 @@ class Compared:
         seeds: How many seeds there are.
         numbers: The columns.
         extremes: The smallest and the largest Fréchet distance of the seeds.
+        older: Whether it was trained with the defaults of an earlier version.
     """
 
     label: str
@@ -77,6 +78,7 @@ class Compared:
     seeds: int
     numbers: Mapping[str, Number]
     extremes: tuple[Number, Number]
+    older: bool
 
 
 @dataclass
@@ -260,7 +262,7 @@ class Results:
             lines.append(
                 Compared(
                     label, name, not unusual, sampler, f"{steps}", len(group), numbers,
-                    (min(distances), max(distances)),
+                    (min(distances), max(distances)), any("defaults" in row for row in group),
                 )
             )  # fmt: skip
         return sorted(lines, key=lambda line: line.numbers["frechet"])

@@ -142,14 +142,14 @@ def _diffusion(
         sampler.grid(2, degradation)  # its times may need more of the degradation, and say so now
     known = _known(config, spec)
     _refuse_class("backbone", method.backbone, objects, spec)
-    backbone: nn.Module = _bounded("backbone", method.backbone, objects, known)
-    _refuse_other_data("backbone", backbone, known)
-    mixed = as_backbone(backbone).tags.mixed_precision
+    module: nn.Module = _bounded("backbone", method.backbone, objects, known)
+    _refuse_other_data("backbone", module, known)
+    backbone = as_backbone(module)
     precision = method.learned.settings.precision if method.learned else "fp32"
     restorer = Restorer(
         backbone, degradation, prediction=method.restorer.prediction,
         jitter=method.restorer.jitter, deviation=0.5 if spec.bounded else 1.0,
-        bf16=uses_bf16(precision, device, spec.shape, mixed),
+        bf16=uses_bf16(precision, device, spec.shape, backbone.tags.mixed_precision),
     )  # fmt: skip
     if len(spec.shape) == 3:
         restorer.backbone.to(memory_format=torch.channels_last)

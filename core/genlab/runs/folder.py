@@ -211,13 +211,13 @@ class RunFolder:
     def logged(self) -> dict[str, int]:
         """Return how many lines each log has."""
         files = (self.history_file, self.evaluations_file)
-        return {file.name: file.read_bytes().count(b"\n") for file in files if file.is_file()}
+        return {file.name: _lines_of(file) for file in files if file.is_file()}
 
     def _lines(self, file: Path) -> list[dict[str, Any]]:
         """Return the whole lines of a log, and warn of what a finished training wrote and is not there."""
         found, status = read_lines(file), read_status(self.status_file)
         written = status.lines.get(file.name, 0) if "training" in status.done else 0
-        there = self.logged().get(file.name, 0)
+        there = _lines_of(file) if written and file.is_file() else 0
         if there < written:
             warnings.warn(
                 f"{file}: {written - there} of {written} lines are lost, and left out", stacklevel=3
@@ -253,6 +253,11 @@ class RunFolder:
         for file in (self.history_file, self.evaluations_file):
             if file.is_file():
                 write_lines(file, [line for line in read_lines(file) if line["step"] <= step])
+
+
+def _lines_of(file: Path) -> int:
+    """Return how many lines a log has, whole ones and damaged ones."""
+    return file.read_bytes().count(b"\n")
 
 
 def _is_record(record: Any) -> bool:
