@@ -23,6 +23,7 @@ from genlab.cli import (
     interpolate,
     listing,
     new,
+    notebook,
     report,
     reproduce,
     restore,
@@ -77,6 +78,7 @@ _COMMANDS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "figures": figures.figures,
         "compare": compare.compare,
         "report": report.report,
+        "notebook": notebook.notebook,
     },
     "Components": {
         "list": listing.listing,

@@ -19,6 +19,7 @@ from genlab.report.figure import Figure
 from genlab.report.gallery import draw, fitting, usual_figures
 from genlab.runs.export import export
 from genlab.runs.measuring import measure
+from genlab.runs.notebook import to_notebook
 from genlab.runs.opened import OpenedRun
 
 if TYPE_CHECKING:
@@ -193,6 +194,21 @@ class Run(OpenedRun):
             RunError: What would be written gives other outputs than the network.
         """
         return export(self, path, label=label, overwrite=overwrite)
+
+    def to_notebook(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write a notebook that opens the run, shows it, and uses its model; its cells were not run.
+
+        Args:
+            path: The file, ``.ipynb``. It finds the run by the way from its own folder.
+            overwrite: Whether a file that is there may be replaced.
+
+        Returns:
+            The path.
+
+        Raises:
+            RequestError: Something is there, or the path is no notebook's.
+        """
+        return to_notebook(self, path, overwrite=overwrite)
 
     def figure(self, figure: str | Figure, **options: Any) -> Drawing:
         """Draw a figure of the run, by name with its options, or as an object.
