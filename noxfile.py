@@ -17,6 +17,12 @@ def sync(session: nox.Session, *groups: str) -> None:
     session.run_install("uv", "sync", "--active", *chosen, silent=True)
 
 
+def fetch_chromium(session: nox.Session) -> None:
+    """Fetch a browser where the system has none."""
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        session.run("playwright", "install", "--with-deps", "chromium")
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, spelling, and that imports point one way."""
@@ -62,6 +68,14 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def site(session: nox.Session) -> None:
+    """Open every page of the documentation that `nox -s docs` built in a browser."""
+    sync(session, "play")
+    fetch_chromium(session)
+    session.run("pytest", "-n0", "tests/docs/test_site.py", *session.posargs)
+
+
+@nox.session
 def report(session: nox.Session) -> None:
     """Take finished runs of `genlab reproduce` into report/results, and build report/report.pdf from there.
 
@@ -95,8 +109,7 @@ def play(session: nox.Session) -> None:
     `GENLAB_CHROMIUM` may name the program.
     """
     sync(session, "play")
-    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
-        session.run("playwright", "install", "--with-deps", "chromium")
+    fetch_chromium(session)
     session.run("pytest", "-n0", "tests/play", *session.posargs)
 
 

@@ -24,7 +24,6 @@ version = release = genlab.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "myst_nb",  # which parses every Markdown page, and runs those that are notebooks
     "sphinx_copybutton",
@@ -33,6 +32,7 @@ extensions = [
     "genlab_docstrings",
     "genlab_figure",
     "genlab_gallery",
+    "genlab_math",
     "genlab_reference",
     "genlab_settings",
 ]
@@ -75,8 +75,11 @@ python_use_unqualified_type_names = True
 add_module_names = False
 toc_object_entries_show_parents = "hide"
 
+html_math_renderer = "drawn"
 html_theme = "pydata_sphinx_theme"
 html_title = "genlab"
+html_logo = html_favicon = "_static/logo.svg"
+html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_css_files = ["genlab.css"]
 html_copy_source = False

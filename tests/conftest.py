@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -30,6 +32,8 @@ DIGITS = {
 }  # fmt: skip
 """A small run on the digits."""
 
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
 
 @pytest.fixture
 def generator() -> torch.Generator:
@@ -43,6 +47,20 @@ def data_root() -> Path:
     if not named or not Path(named).is_dir():
         pytest.skip("GENLAB_DATA does not name a folder with the real data")
     return Path(named)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium without a window; tests that ask for it are skipped where there is none."""
+    sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    named = [os.environ.get("GENLAB_CHROMIUM"), *map(shutil.which, CHROMIUM)]
+    with sync.sync_playwright() as playwright:
+        program = next(filter(None, named), None) or playwright.chromium.executable_path
+        if not Path(program).exists():
+            pytest.skip("there is no Chromium: nox -s play fetches one")
+        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="session")

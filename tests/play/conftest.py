@@ -1,4 +1,4 @@
-"""The page, served as it is for a user, and a browser that looks at it."""
+"""The page, served as it is for a user, and what a browser sees of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ import pytest
 
 from genlab import Run
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE = 60_000  # milliseconds until something must be there; it says nothing about speed
 
 
@@ -47,26 +46,12 @@ class Look:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Chromium without a window."""
-    pytest.importorskip("nicegui", reason="the extra play is not installed")
-    sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = os.environ.get("GENLAB_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    with sync.sync_playwright() as playwright:
-        program = found or playwright.chromium.executable_path
-        if not Path(program).exists():
-            pytest.skip("there is no Chromium: nox -s play fetches one")
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="session")
 def served(
     browser: Any, tmp_path_factory: pytest.TempPathFactory, digits_run: Run, blur_run: Run,
     circles_run: Run, moons_flow: Run,
 ) -> Iterator[Served]:  # fmt: skip
     """The page of a folder with four runs, and one that is damaged."""
+    pytest.importorskip("nicegui", reason="the extra play is not installed")
     folder = tmp_path_factory.mktemp("play") / "runs"
     for run in (digits_run, blur_run, circles_run, moons_flow):
         shutil.copytree(run.path, folder / run.path.name)
