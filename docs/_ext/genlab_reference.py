@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from functools import cache
 from typing import Any, ClassVar
 
 import inventory
@@ -86,8 +87,13 @@ def usage(role: str, name: str) -> str:
 
 def is_component(item: inventory.Item) -> bool:
     """Say whether an object is a registered component, which is documented by its name."""
-    values = {e.value.replace(":", ".") for role in ROLES for e in registry(role).entries()}
-    return item.canonical in values
+    return item.canonical in components()
+
+
+@cache
+def components() -> frozenset[str]:
+    """Return where the registered components are defined."""
+    return frozenset(e.value.replace(":", ".") for role in ROLES for e in registry(role).entries())
 
 
 def by_module(found: list[inventory.Item]) -> list[str]:
@@ -131,6 +137,7 @@ def resolve(app: Sphinx, env: Any, node: Any, content: nodes.Node) -> nodes.Node
     return None
 
 
+@cache
 def alone(name: str) -> str | None:
     """Return the documented name of the only public object of a bare name, or of its member, or None."""
     top, *inner = name.split(".")
@@ -138,6 +145,7 @@ def alone(name: str) -> str | None:
     return ".".join([found[0], *inner]) if len(found) == 1 else None
 
 
+@cache
 def documented(name: str) -> str | None:
     """Return the documented name of whatever a dotted name means, or None."""
     parts = name.split(".")
@@ -156,11 +164,16 @@ def documented(name: str) -> str | None:
         module, qualified = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
         if module is None or qualified is None:
             return None
-        known = {item.canonical: item.documented for item in inventory.items()}
         top, *inner = qualified.split(".")
-        home = known.get(f"{module}.{top}")
+        home = homes().get(f"{module}.{top}")
         return ".".join([home, *inner]) if home else None
     return None
+
+
+@cache
+def homes() -> dict[str, str]:
+    """Return the documented name of everything public by where it is defined."""
+    return {item.canonical: item.documented for item in inventory.items()}
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from genlab.components.registry import ROLES, Entry, Registry
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-_SKIPPED = {"_build", "_ext", "_static", "examples"}
+_SKIPPED = {"_build", "_ext", "_static", "examples", "gallery"}  # which Sphinx writes
 
 
 def pages() -> list[Path]:

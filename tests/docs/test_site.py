@@ -99,3 +99,11 @@ def test_pages_ask_nobody_else_complain_of_nothing_and_fit(look: Look, address: 
         if others or look.said or wide > 0 or missing:
             wrong.append((page, others, list(look.said), wide, missing))
     assert wrong == []
+
+
+def test_the_gallery_is_light_before_it_is_scrolled(look: Look, address: str) -> None:
+    look.page.goto(address + "gallery.html", wait_until="networkidle")
+    before = sum(look.received.values())
+    assert look.page.locator("img[loading=lazy]").count() > 10
+    assert before < 1_500_000, sorted(look.received.items(), key=lambda item: -item[1])[:5]
+    print(f"gallery before scrolling: {before} bytes in {len(look.received)} answers")
