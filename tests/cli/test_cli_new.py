@@ -57,3 +57,16 @@ def test_a_folder_is_never_written_over(capsys: pytest.CaptureFixture[str]) -> N
     assert exit_status(["new", "degradation", "ripple"]) == 2
     assert "exists already" in capsys.readouterr().err
     assert mine.read_text() == "mine"
+
+
+def test_coursework_is_a_folder_and_never_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_status(["new", "coursework", "deep/course"]) == 0
+    said = capsys.readouterr().out
+    commands = ["cd deep/course", "python -m pytest", "python -m genlab run a.toml"]
+    assert [said.index(command) for command in commands] == sorted(map(said.index, commands))
+    Path("deep/course/text.md").write_text("mine")
+    assert exit_status(["new", "coursework", "deep/course"]) == 2
+    assert "deep/course exists already: choose another folder" in capsys.readouterr().err
+    assert Path("deep/course/text.md").read_text() == "mine"

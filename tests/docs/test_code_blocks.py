@@ -208,7 +208,7 @@ def check_command(where: object, command: list[str]) -> None:
         if given.get("settings"):
             check_parameters(component, parse_assignments(given["settings"]), where=given["role"])
     elif given.get("role") is not None:
-        assert given["role"] in (*ROLES, "command", "experiment"), where
+        assert given["role"] in (*ROLES, "command", "coursework", "experiment"), where
     asked = given.get("sampler") or ()
     samplers = [asked] if isinstance(asked, str) else list(asked)
     for sampler in (

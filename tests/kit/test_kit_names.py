@@ -122,6 +122,8 @@ def test_an_unknown_role_is_refused() -> None:
         checked_names("degradatio", "ripple")
     with pytest.raises(RequestError, match=r"Did you mean 'command'"):
         checked_names("comand", "ripple")
+    with pytest.raises(RequestError, match=r"Did you mean 'coursework'"):
+        checked_names("course-work", "ripple")
 
 
 def test_words_of_the_language_are_fine(tmp_path: Path) -> None:

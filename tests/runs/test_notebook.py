@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import genlab
-from genlab.runs.notebook import notebook_of_script
+from genlab.runs.notebook_file import notebook_of_script
 
 
 @pytest.fixture(autouse=True)

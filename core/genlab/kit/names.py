@@ -14,9 +14,11 @@ from types import MappingProxyType
 from genlab.components.registry import ROLES, registry
 from genlab.errors import RequestError, unknown
 
-__all__ = ["GROUPS", "Names", "checked_names", "made_role"]
+__all__ = ["COURSEWORK", "GROUPS", "Names", "checked_names", "made_role"]
 
 COMMAND = "command"
+COURSEWORK = "coursework"
+"""What else the kit makes: a folder for it, and no package."""
 
 GROUPS: Mapping[str, str] = MappingProxyType({**ROLES, COMMAND: "genlab.commands"})
 """What a package can be made for, the roles of components and commands, and the entry-point group of each."""
@@ -100,7 +102,7 @@ def made_role(role: str) -> str:
     try:
         return registry(role).role
     except RequestError:
-        raise unknown("role", role, GROUPS) from None
+        raise unknown("role", role, [*GROUPS, COURSEWORK]) from None
 
 
 def checked_names(role: str, name: str) -> Names:

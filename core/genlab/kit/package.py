@@ -1,21 +1,16 @@
-"""Writing a package: templates in, a folder out, whole or not at all."""
+"""A package: a complete distribution with one working component, or command."""
 
 from __future__ import annotations
 
 import ast
 import datetime
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-
-import jinja2
 
 from genlab.errors import RequestError
 from genlab.kit.names import Names, checked_names
 from genlab.kit.origin import requirement, uv_source
+from genlab.kit.writing import rendered, require_new, write_folder
 
 __all__ = ["create_package"]
 
@@ -36,38 +31,15 @@ def create_package(role: str, name: str, parent: Path) -> Path:
     """
     names = checked_names(role, name)
     folder = parent / names.distribution
-    if folder.exists() or folder.is_symlink():
-        raise RequestError(f"{folder} exists already: choose another name, or another --out")
-    files = rendered(names)
+    require_new(folder, "another name, or another --out")
+    files = _files(names)
     _check_name(names, files[Path("src", names.package, f"{names.role}.py")])
-    try:
-        with _draft_folder(folder) as draft:
-            for path, text in files.items():
-                (draft / path).parent.mkdir(parents=True, exist_ok=True)
-                (draft / path).write_text(text, "utf-8")
-    except OSError as error:
-        raise RequestError(f"{folder} cannot be written: {error.strerror or error}") from None
+    write_folder(folder, files)
     return folder
 
 
-def rendered(names: Names) -> Mapping[Path, str]:
-    """Return the files of a package by their paths in it.
-
-    Args:
-        names: What the component is called.
-    """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("genlab.kit"),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-    )
-    known = {
-        "names": names,
-        "requirement": requirement(),
-        "uv_source": uv_source(),
-        "year": datetime.date.today().year,
-    }
+def _files(names: Names) -> Mapping[Path, str]:
+    """Return the files of a package by their paths in it."""
     places = {
         "common/pyproject.toml": "pyproject.toml",
         "common/README.md": "README.md",
@@ -78,10 +50,10 @@ def rendered(names: Names) -> Mapping[Path, str]:
         f"{names.role}/module.py": f"src/{names.package}/{names.role}.py",
         f"{names.role}/test.py": f"tests/test_{names.package.removeprefix('genlab_')}.py",
     }
-    return {
-        Path(place): environment.get_template(f"{template}.jinja").render(known)
-        for template, place in places.items()
-    }
+    return rendered(
+        places, names=names, requirement=requirement(), uv_source=uv_source(),
+        year=datetime.date.today().year,
+    )  # fmt: skip
 
 
 def _check_name(names: Names, module: str) -> None:
@@ -97,16 +69,3 @@ def _check_name(names: Names, module: str) -> None:
             f"{names.name!r} becomes the {names.kind} {names.component!r}, which its own module needs "
             f"from elsewhere: choose another name"
         )
-
-
-@contextmanager
-def _draft_folder(folder: Path) -> Iterator[Path]:
-    """Give a folder to write to; it becomes ``folder`` when the block ends without an error."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        yield draft
-        draft.chmod(0o755)
-        os.rename(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)

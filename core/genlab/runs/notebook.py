@@ -1,12 +1,7 @@
-"""Notebooks: a run opened in Jupyter, with cells that show it and use its model.
-
-A notebook is written as a script whose cells begin with ``# %%``, or ``# %% [markdown]``, and becomes the
-JSON of nbformat 4 (https://nbformat.readthedocs.io), without outputs.
-"""
+"""A run opened in a notebook, with cells that show it and use its model."""
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -18,9 +13,10 @@ from genlab.components.density import Flow
 from genlab.diffusion import DiffusionModel
 from genlab.errors import RequestError
 from genlab.files import write_text
+from genlab.runs.notebook_file import notebook_of_script
 from genlab.runs.opened import OpenedRun
 
-__all__ = ["notebook_of_script", "to_notebook"]
+__all__ = ["to_notebook"]
 
 _TEMPLATE = "notebook.py.jinja"
 
@@ -42,36 +38,6 @@ def to_notebook(run: OpenedRun, path: str | Path, *, overwrite: bool = False) ->
     script = environment.get_template(_TEMPLATE).render(_known(run, path))
     write_text(path, notebook_of_script(script))
     return path
-
-
-def notebook_of_script(script: str) -> str:
-    """Return the notebook that a script with ``# %%`` before every cell stands for.
-
-    Args:
-        script: The script; the lines of a Markdown cell are comments.
-
-    Returns:
-        The JSON of an ``.ipynb`` file.
-    """
-    cells: list[dict[str, Any]] = []
-    for number, part in enumerate(f"\n{script}".split("\n# %%")[1:], 1):
-        first, _, text = part.partition("\n")
-        lines = text.strip("\n").split("\n")
-        about: dict[str, Any] = {"id": f"cell-{number}", "metadata": {}}
-        if first.strip() == "[markdown]":
-            lines = [line.removeprefix("#").removeprefix(" ") for line in lines]
-            about |= {"cell_type": "markdown"}
-        else:
-            about |= {"cell_type": "code", "execution_count": None, "outputs": []}
-        cells.append({**about, "source": "\n".join(lines).splitlines(keepends=True)})
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    notebook = {
-        "cells": cells,
-        "metadata": {"kernelspec": kernel, "language_info": {"name": "python"}},
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
 def _known(run: OpenedRun, path: Path) -> dict[str, Any]:
