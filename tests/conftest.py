@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # several workers share the cores, and processes of tests
+
 import hypothesis
 import pytest
 import torch
@@ -24,7 +28,7 @@ hypothesis.settings.register_profile(
     derandomize=bool(os.environ.get("CI")),  # the same examples for everyone who looks at a failure
 )
 hypothesis.settings.load_profile("genlab")
-torch.set_num_threads(1)  # small networks; and several workers share the cores
+torch.set_num_threads(1)
 
 DIGITS = {
     "backbone": {"name": "unet", "channels": [8, 8]}, "optimiser": {"lr": 1e-2},

@@ -21,6 +21,7 @@ from genlab.components.dataset import DataSpec
 from genlab.config.resolved import Resolved
 from genlab.errors import RequestError, brief
 from genlab.guards import MOST, most_bytes, require_fits
+from genlab.uncompiled import uncompiled
 
 __all__ = ["bounded", "require_config_fits", "require_spec_fits"]
 
@@ -130,6 +131,7 @@ class _Allocations(TorchDispatchMode):
 
     def __init__(self, built: _Built) -> None:
         super().__init__()
+        uncompiled(type(self).__torch_dispatch__)
         self.built = built
 
     def __torch_dispatch__(

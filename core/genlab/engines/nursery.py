@@ -156,10 +156,6 @@ def main() -> None:
 def _import() -> None:
     for name in _IMPORTED:
         importlib.import_module(name)
-    import torch
-
-    # the first call of an optimiser imports as much as PyTorch itself
-    torch.optim.SGD([torch.zeros(1, requires_grad=True)]).zero_grad()
 
 
 def _work(handles: list[int]) -> None:

@@ -155,7 +155,10 @@ def figure_files(
 
     for name, drawing in drawn(run, figures, warn=warn):
         try:
-            files = {format: figure_bytes(drawing, format) for format in formats}
+            files = {}
+            for format in formats:
+                files[format] = figure_bytes(drawing, format)
+                drawing.set_layout_engine("none")  # everything has its place now, in all formats
         except Exception as error:
             warn(_not_drawn(name, error))
             continue

@@ -66,11 +66,14 @@ def main(how: str, out: str, *numbers: str) -> None:
     jobs = [(int(number), Path(out) / f"{i}-{number}") for i, number in enumerate(numbers)]
     if how == "together":
         found = [carried_out(*job) for job in jobs]
+        assert "torch._dynamo" not in sys.modules, (
+            "PyTorch's compiler was imported, which takes seconds"
+        )
     else:
         context = multiprocessing.get_context(
             "forkserver"
         )  # which imports what takes long but once
-        context.set_forkserver_preload(["genlab.runs.start", "sklearn.cluster", "torch._dynamo"])
+        context.set_forkserver_preload(["genlab.runs.start", "sklearn.cluster"])
         with context.Pool(2, maxtasksperchild=1) as pool:
             found = pool.starmap(carried_out, jobs, chunksize=1)
     print(json.dumps(found))
