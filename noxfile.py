@@ -93,7 +93,8 @@ def plugins(session: nox.Session) -> None:
     session.run("pytest", "docs/examples/genlab-swirl")
     with tempfile.TemporaryDirectory() as folder, session.chdir(folder):
         session.run("genlab", "check", "degradation", "swirl")
-        session.run("genlab", "run", "--degradation", "swirl", "--steps", "5", "--out", "run")
+        few = ("--steps", "5", "--set", "sampling.count=8")
+        session.run("genlab", "run", "--degradation", "swirl", *few, "--out", "run")
         session.run("genlab", "new", "degradation", "ripple")
         session.install("--no-sources", "-e", "./genlab-ripple")
         session.run("pytest", "genlab-ripple")

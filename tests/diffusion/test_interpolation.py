@@ -111,7 +111,8 @@ def test_what_is_hidden_is_hidden_at_both_ends() -> None:
     torch.testing.assert_close(found[1], torch.where(found[0] == 0, 0.0, 2.0))
     draws = [z for _, z, _ in sampler.began]
     assert draws[0] is not None
-    assert all(z is draws[0] for z in draws)
+    assert len(draws) == 3
+    assert all(z is not None and torch.equal(z, draws[0]) for z in draws)
     assert torch.equal(draws[0] < 0.4, found[0] == 0)
 
 
@@ -121,6 +122,38 @@ def test_every_point_is_walked_back_from_there_with_the_same_randomness() -> Non
     assert len(sampler.began) == 4
     assert [float(t) for t, *_ in sampler.began] == pytest.approx([0.3] * 4)
     assert len({number for *_, number in sampler.began}) == 1
+
+
+class Unmoved(StepDown):
+    """Draws nothing, and remembers how many examples it was given."""
+
+    usual_steps = 1
+
+    def __init__(self) -> None:
+        self.given: list[tuple[Tensor, Tensor]] = []
+
+    def init(
+        self, restorer: Any, x_t: Tensor, t: Tensor, z: Any, *, generator: torch.Generator
+    ) -> Any:
+        self.given.append((x_t, z))
+        return None
+
+    def step(self, restorer: Any, x_t: Tensor, t: Any, s: Any, state: Any) -> tuple[Tensor, Any]:
+        return x_t, None
+
+
+def test_points_of_a_walk_that_draws_nothing_are_walked_back_together() -> None:
+    made, _ = diffusion(Covers())
+    a, b = torch.ones(2, D), torch.full((2, D), 3.0)
+    walk, apart = Unmoved(), Still()
+    found = interpolate(made, a, b, points=5, t=0.4, sampler=walk)
+    assert [len(x_t) for x_t, _ in walk.given] == [2, 8]
+    assert torch.equal(found, interpolate(made, a, b, points=5, t=0.4, sampler=apart))
+    (_, z), (_, rest) = walk.given
+    assert torch.equal(rest.unflatten(0, (4, 2)), z.expand(4, 2, D))
+    many = Unmoved()
+    interpolate(made, a[0].expand(100, D), b[0].expand(100, D), points=5, sampler=many)
+    assert [len(x_t) for x_t, _ in many.given] == [100, 200, 200]
 
 
 def test_the_seed_decides_and_steps_and_sampler_can_be_said() -> None:

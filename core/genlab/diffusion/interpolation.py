@@ -18,6 +18,8 @@ from genlab.seeds import generator_of
 
 __all__ = ["interpolate", "latent_mean"]
 
+_AT_ONCE = 256  # examples that are walked back together
+
 
 def interpolate(
     model: Model,
@@ -100,14 +102,26 @@ def _mixed_states(
     states = between(
         degradation.degrade(a, times, z), degradation.degrade(b, times, z_b), points, path
     )
-    ends = []
-    for x_t in states:
+    begin = generator_of(seed, "restoring", device=model.device).get_state()
+    used = False
+
+    def end_from(points: Tensor) -> Tensor:
+        """Walk back from some points of every path, ``(n, B, *shape)``."""
+        nonlocal used
         again = generator_of(seed, "restoring", device=model.device)
-        walked = model.trajectory_from(
-            x_t, None if additive else z, generator=again, start=t, steps=steps, sampler=sampler
+        shared = None if additive or z is None else z.repeat(len(points), *[1] * (z.ndim - 1))
+        walked = end_of(
+            model.trajectory_from(
+                points.flatten(0, 1), shared, generator=again, start=t, steps=steps, sampler=sampler
+            )
         )
-        ends.append(model.in_range(end_of(walked).cpu()))
-    return torch.stack(ends)
+        used = not torch.equal(again.get_state(), begin)
+        return model.in_range(walked.cpu()).reshape(points.shape)
+
+    ends = [end_from(states[:1])]
+    # a walk that draws nothing is the same for many points at once
+    at_once = 1 if used else max(_AT_ONCE // max(len(a), 1), 1)
+    return torch.cat([*ends, *(end_from(some) for some in states[1:].split(at_once) if len(some))])
 
 
 @torch.no_grad()
