@@ -83,6 +83,7 @@ def report(session: nox.Session) -> None:
     """
     sync(session, "report")
     session.run("python", "report/gather.py")
+    session.run("python", "report/draw.py")
     session.run("python", "report/build.py", *session.posargs)
 
 

@@ -56,11 +56,11 @@ def build(results: Results, template: Path, out: Path, *, pages: Path | None = N
     Raises:
         ResultError: A result is missing, a statement is not true, or there are too many words.
     """
-    source = render(template, results).encode()
     compiler = typst.Compiler(root=results.folder)
-    count = words(_compile(compiler, source, "html").decode())
+    count = words(counted_page(template, results, compiler))
     if count > MOST_WORDS:
         raise ResultError(f"{count:,} words, and {MOST_WORDS:,} are allowed")
+    source = render(template, results).encode()
     out.write_bytes(_compile(compiler, source, "pdf"))
     if pages is not None:
         pages.mkdir(parents=True, exist_ok=True)
@@ -70,8 +70,19 @@ def build(results: Results, template: Path, out: Path, *, pages: Path | None = N
     return count
 
 
-def render(template: Path, results: Results) -> str:
-    """Return the typst source, with every number in its place."""
+def counted_page(template: Path, results: Results, compiler: typst.Compiler) -> str:
+    """Return the report as the page of HTML whose words are counted."""
+    return _compile(compiler, render(template, results, counted=True).encode(), "html").decode()
+
+
+def render(template: Path, results: Results, *, counted: bool = False) -> str:
+    """Return the typst source, with every number in its place.
+
+    Args:
+        template: The text, a template of typst source.
+        results: What is quoted.
+        counted: Leave out layout, such as columns and frames: HTML has none, and drops what stands in it.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(template.parent),
         variable_start_string="<<",
@@ -96,11 +107,13 @@ def render(template: Path, results: Results) -> str:
         "evaluations",
         "compared",
         "measured",
+        "interval",
+        "published",
         "check",
     )
     environment.globals.update({name: getattr(results, name) for name in asked})
     environment.globals["draft"] = results.draft
-    return environment.get_template(template.name).render()
+    return environment.get_template(template.name).render(counted=counted)
 
 
 def words(page: str) -> int:

@@ -10,7 +10,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ from PIL import Image
 
 import genlab
 from genlab.config import Resolved, resolve
+from genlab.report.figures.loss import loss_curve
 from genlab.runs.series import experiment_tables
 
 RESULTS = Path(__file__).parent / "results"
 _WIDEST = 1400  # dots of a picture
 _COLOURS = 128
+_KEPT = 100  # steps of a loss curve
 _INDEX = """# Results
 
 Each folder is named after an experiment. `results.json` has the numbers, each with N, features, reference,
@@ -37,6 +39,17 @@ pictures were drawn by `genlab figures`. `report/collect.py RUN` copies one run 
 `degradations-compared` has its commands row by row. What was asked of a run beyond that stands in
 `report/gather.toml`; `report/gather.py` asks for it, and copies all that `genlab reproduce` left here.
 Several runs shared the machine, so that times are longer than a quiet one takes.
+"""
+_HEADS = ("degradation", "sampler", "steps", "Fréchet", "95 % interval", "confidence", "rarest class",
+          "most frequent", "N", "seed", "older defaults", "command")  # fmt: skip
+_COMPARISON = """# Degradations compared
+
+Every row of `results.json`, by Fréchet distance to the test images in the features of the reference
+classifier, with its 95 % interval where one was measured. Older defaults stand in their column. The
+samples were measured by `genlab evaluate RUN`, as `results.json` has it row by row.
+
+{heads}
+{rows}
 """
 
 
@@ -54,7 +67,7 @@ def main() -> None:
     if not name:
         parser.error("this run is of no experiment: --name NAME")
     print(collect(run, RESULTS / name, arguments.figures))
-    (RESULTS / "README.md").write_text(index(RESULTS), "utf-8")
+    write_pages(RESULTS)
 
 
 def collect(run: genlab.Run, out: Path, figures: Sequence[str] | None) -> Path:
@@ -75,11 +88,24 @@ def collect(run: genlab.Run, out: Path, figures: Sequence[str] | None) -> Path:
         "config": {k: v for k, v in run.config.flat().items() if k not in ("data", "device")},
         "metrics": found.get("metrics", []),
         "evaluations": run.evaluations,
+        "loss": losses(run.history),
         "figures": [file.name for file in chosen],
     }
     file = out / "results.json"
     file.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
     return file
+
+
+def losses(history: Sequence[Mapping[str, float]]) -> list[list[float]]:
+    """Return steps of a training, each with the running median of its loss."""
+    curve = loss_curve(history)
+    if curve is None:
+        return []
+    kept = curve.thinned(_KEPT)
+    return [
+        [int(step), float(f"{loss:.4g}")]
+        for step, loss in zip(kept.steps, kept.median, strict=True)
+    ]
 
 
 def origin(run: genlab.Run) -> dict[str, Any]:
@@ -90,6 +116,30 @@ def origin(run: genlab.Run) -> dict[str, Any]:
         "date": str(found.get("created", ""))[:10],
         "versions": found.get("versions"),
     }
+
+
+def write_pages(results: Path) -> None:
+    """Write the page that names all results, and beside a comparison the table of its rows."""
+    (results / "README.md").write_text(index(results), "utf-8")
+    for file in sorted(results.glob("*/results.json")):
+        found = json.loads(file.read_text("utf-8"))
+        rows = found.get("rows", []) if isinstance(found, dict) else []
+        if rows and "degradation" in rows[0]:
+            (file.parent / "README.md").write_text(comparison(rows), "utf-8")
+
+
+def comparison(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the page of a comparison of degradations: every row, and the command that made it."""
+    lines = []
+    for row in rows:
+        low, high = row.get("interval") or ("", "")
+        numbers = [row[key] for key in ("frechet", "confidence", "smallest class", "largest class")]
+        cells = [row["degradation"], row["sampler"], row["sampling_steps"], numbers[0],
+                 f"{low}–{high}" if low != "" else "", *numbers[1:], row["n"], row["seed"],
+                 row.get("defaults", ""), f"`{row['commands'][0]}`"]  # fmt: skip
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    heads = f"| {' | '.join(_HEADS)} |\n|{' --- |' * len(_HEADS)}"
+    return _COMPARISON.format(heads=heads, rows="\n".join(lines))
 
 
 def index(results: Path) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import genlab
-from collect import RESULTS, collect, index, shrink
+from collect import RESULTS, collect, shrink, write_pages
 from genlab.cli import main as genlab_main
 from rows import add
 
@@ -59,9 +59,12 @@ def gather(runs: Path, results: Path, asked: dict[str, Any]) -> None:
         series = path.parent.name
         add(run, results / asked.get("rows", {}).get(series, series))
         _restored(path, results)
+    for name, kinds in asked.get("pictures", {}).items():
+        if runs / name in found:
+            _pictures_of(runs / name, results / Path(name).parent, kinds)
     for series, names in asked.get("shown", {}).items():
         _drawn_together(runs, found, results, series, names)
-    (results / "README.md").write_text(index(results), "utf-8")
+    write_pages(results)
 
 
 def _ask(run: Path, command: str) -> None:
@@ -93,6 +96,12 @@ def _restored(run: Path, results: Path) -> None:
     found = json.loads(records.read_text("utf-8"))
     (out / "results.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     shrink(run / "restored" / "restoration.png", out / "restoration.png")
+
+
+def _pictures_of(run: Path, out: Path, kinds: list[str]) -> None:
+    """Copy pictures of a run of a series."""
+    for kind in kinds:
+        shrink(run / "figures" / f"{kind}.png", out / f"{run.name}-{kind}.png")
 
 
 def _drawn_together(

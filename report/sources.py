@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +69,7 @@ class Compared:
         numbers: The columns.
         extremes: The smallest and the largest Fréchet distance of the seeds.
         older: Whether it was trained with the defaults of an earlier version.
+        interval: The interval of the Fréchet distance, of the samples of one seed or of several seeds.
     """
 
     label: str
@@ -79,6 +81,7 @@ class Compared:
     numbers: Mapping[str, Number]
     extremes: tuple[Number, Number]
     older: bool
+    interval: tuple[float, float] | None = None
 
 
 @dataclass
@@ -138,6 +141,26 @@ class Results:
             return self._lacks(f"{source}, {number}: {error}")
         return _mean(found, digits, percent=percent)
 
+    def interval(self, source: str, number: str, *, digits: int = 2) -> str:
+        """Return the interval of a metric as it is printed: ``0.54–0.77``.
+
+        Args:
+            source: Name of a result.
+            number: Name of a metric, with the run's own sampler.
+            digits: Digits after the point.
+
+        Raises:
+            ResultError: There is no such metric, or it has no interval.
+        """
+        try:
+            records = [r for r in self._records(source, number) if r.get("name") == number]
+            ends = next((r["interval"] for r in _decided(records) if r.get("interval")), None)
+            if ends is None:
+                raise ResultError("there is no interval")
+        except ResultError as error:
+            return str(self._lacks(f"{source}, {number}: {error}"))
+        return "–".join(f"{end:,.{digits}f}" for end in ends)
+
     def fact(self, source: str, *keys: str, digits: int = 0, per: float = 1) -> Number | str:
         """Return what a result says of itself: ``fact("ddpm-mnist", "seconds", "training", per=60)``.
 
@@ -179,15 +202,18 @@ class Results:
         Raises:
             ResultError: There is no such figure.
         """
-        path = f"{source}/{name}.png"
-        if self.has(source, name):
+        for path in self._files(source, name):
             return path
-        self._lacks(f"the figure {path}")
+        self._lacks(f"the figure {source}/{name}.png")
         return None
 
     def has(self, source: str, name: str) -> bool:
         """Return whether there is a figure."""
-        return (self.folder / f"{source}/{name}.png").is_file()
+        return bool(self._files(source, name))
+
+    def _files(self, source: str, name: str) -> list[str]:
+        paths = [f"{source}/{name}.{kind}" for kind in ("png", "svg")]
+        return [path for path in paths if (self.folder / path).is_file()]
 
     def ablation(self, source: str) -> list[dict[str, Any]]:
         """Return the rows of an ablation as they are printed.
@@ -230,6 +256,38 @@ class Results:
             for line in lines
         ]
 
+    def measurements(self, source: str) -> list[dict[str, Any]]:
+        """Return what was measured of a run, as it was measured.
+
+        Raises:
+            ResultError: There is no such result.
+        """
+        return self._records(source, "metrics")
+
+    def evaluated(self, source: str) -> list[dict[str, Any]]:
+        """Return what was measured while a model was trained, as it was measured.
+
+        Raises:
+            ResultError: There is no such result.
+        """
+        lines: list[dict[str, Any]] = self._result(source)["evaluations"]
+        return lines
+
+    def losses(self, source: str) -> list[list[float]]:
+        """Return steps of a training, each with the running median of its loss.
+
+        Raises:
+            ResultError: There is no such result.
+        """
+        pairs: list[list[float]] = self._result(source)["loss"]
+        return pairs
+
+    def published(self) -> list[dict[str, Any]]:
+        """Return the numbers of other people's work, as ``published.toml`` quotes them."""
+        text = (Path(__file__).parent / "published.toml").read_text("utf-8")
+        lines: list[dict[str, Any]] = tomllib.loads(text)["published"]
+        return lines
+
     def compared(self, degradations: Sequence[str]) -> list[Compared]:
         """Return the comparison of degradations, the smallest Fréchet distance first.
 
@@ -263,6 +321,7 @@ class Results:
                 Compared(
                     label, name, not unusual, sampler, f"{steps}", len(group), numbers,
                     (min(distances), max(distances)), any("defaults" in row for row in group),
+                    _interval(group),
                 )
             )  # fmt: skip
         return sorted(lines, key=lambda line: line.numbers["frechet"])
@@ -281,7 +340,8 @@ class Results:
         if not holds:
             if not self.draft:
                 raise ResultError(f"no longer true: {statement}")
-            self.untrue.append(statement)
+            if statement not in self.untrue:
+                self.untrue.append(statement)
         return ""
 
     def _records(self, name: str, number: str, *, lenient: bool = False) -> list[dict[str, Any]]:
@@ -360,6 +420,15 @@ def _mean(
         low, high = min(values) * scale, max(values) * scale
         text += f" ({low:,.{digits}f}–{high:,.{digits}f})"
     return Number(mean, text.replace("-", "−") + unit)
+
+
+def _interval(group: Sequence[Mapping[str, Any]]) -> tuple[float, float] | None:
+    """Return the interval of one row, or from the smallest to the largest of several seeds."""
+    if len(group) > 1:
+        values = [row["frechet"] for row in group]
+        return min(values), max(values)
+    low, high = group[0].get("interval") or (None, None)
+    return None if low is None or high is None else (low, high)
 
 
 def _rounded(value: float, digits: int) -> Number:

@@ -18,7 +18,7 @@ RUN = {
     "steps": 4200,
     "seconds": {"training": 90.0},
     "metrics": [
-        {"name": "frechet", "value": 3.256, "baseline": 0.078, "n": 5000},
+        {"name": "frechet", "value": 3.256, "baseline": 0.078, "n": 5000, "interval": [3.11, 3.4]},
         {"name": "frechet", "value": 9.0, "baseline": 0.5, "n": 1000},
         {"name": "frechet", "value": 2.0, "n": 9000, "sampler": "naive", "sampling_steps": 10},
         {"name": "accuracy", "value": 0.9929, "n": 10000},
@@ -40,7 +40,7 @@ def _modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make the modules beside the report known, under their own names, for one test."""
     monkeypatch.syspath_prepend(str(REPORT))
     yield
-    for name in ("build", "sources", "gather", "collect", "rows"):
+    for name in ("build", "draw", "sources", "gather", "collect", "rows"):
         sys.modules.pop(name, None)
 
 
