@@ -54,7 +54,13 @@ nitpick_ignore_regex = [
     ),
 ]
 
-myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath", "substitution"]
+# The address of the repository is known where GitHub builds the pages.
+known = os.environ.get("GITHUB_REPOSITORY")
+address = f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{known}" if known else ""
+badges = [f"{{bdg-primary}}`version {version}`", "{bdg-secondary}`MIT licence`"]
+badges += [f"{{bdg-link-secondary}}`repository <{address}>`"] if address else []
+myst_substitutions = {"badges": " ".join(badges)}
 myst_heading_anchors = 3
 
 nb_execution_mode = "force"
@@ -84,12 +90,16 @@ html_static_path = ["_static"]
 html_css_files = ["genlab.css"]
 html_copy_source = False
 html_show_sourcelink = False
-html_sidebars = {page: [] for page in ("index", "quickstart", "tutorial", "concepts", "gallery")}
+html_sidebars = {
+    page: [] for page in ("index", "coming_from", "quickstart", "tutorial", "concepts", "gallery")
+}
 html_theme_options = {
     "logo": {"text": "genlab"},
+    "github_url": address,
     "header_links_before_dropdown": 7,
     "navigation_with_keys": False,
     "show_toc_level": 2,
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "coming_from": []},
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
 }

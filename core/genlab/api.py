@@ -100,6 +100,37 @@ def run(
     Raises:
         RequestError: The request was wrong; nothing was done.
         RunError: The training failed.
+
+    Example:
+        By name, with settings; a run draws samples, and its folder opens again.
+
+        >>> import tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> quick = {"measure": False, "draw": False}
+        >>> few = {"training.batch": 32, "sampling": {"count": 16, "steps": 3}}
+        >>> noise = run(dataset="moons", steps=3, seed=1, set=few, out=f"{folder.name}/noise", **quick)
+        >>> noise.sample(5).shape
+        torch.Size([5, 2])
+        >>> open_run(noise.path).seed
+        1
+
+        Objects in the place of names, and data of one's own.
+
+        >>> import torch
+        >>> from genlab_plugins.densities.realnvp import RealNVP
+        >>> points = torch.randn(200, 3)
+        >>> flow = run(
+        ...     density=RealNVP, dataset=points, steps=3, set=few, out=f"{folder.name}/flow", **quick
+        ... )
+        >>> flow.log_prob(points[:4]).shape
+        torch.Size([4])
+
+        What is wrong is said before any work.
+
+        >>> run(degradation="blurs", out=f"{folder.name}/wrong")
+        Traceback (most recent call last):
+        genlab.errors.RequestError: unknown degradation 'blurs'. Did you mean 'blur' ...
+        >>> folder.cleanup()
     """
     tables = request(
         experiment,

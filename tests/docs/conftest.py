@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 import textwrap
@@ -17,6 +18,7 @@ import pytest
 import genlab
 from genlab import api
 from genlab.components.registry import ROLES, Entry, Registry
+from genlab.config import merge, nested, parse_assignments
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -144,17 +146,25 @@ def names_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut the budget of every run: 5 steps, 20 samples, 4 steps of a trajectory, and no figures."""
     whole: Callable[..., Any] = api.run
+    further: Callable[..., Any] = api.resume
+    cut = {"sampling": {"count": 20, "steps": 4}, "training": {"batch": 16}}
 
     def run(*arguments: Any, set: Any = (), steps: int | None = None, **others: Any) -> Any:
-        assert not set, "a block with settings of its own needs a budget of its own"
+        own = [*set.items()] if isinstance(set, Mapping) else parse_assignments(set).items()
+        tables = functools.reduce(merge, (nested(*each) for each in own), {})
         others.pop("minutes", None)
         if _is_fitted(others):
-            return whole(*arguments, set={"sampling.count": 20}, **{"draw": False, **others})
-        cut = {"sampling": {"count": 20, "steps": 4}, "training": {"batch": 16}}
-        return whole(*arguments, steps=min(steps or 5, 5), set=cut, **{"draw": False, **others})
+            few = merge(tables, {"sampling": {"count": 20}})
+            return whole(*arguments, set=few, **{"draw": False, **others})
+        over = {"set": merge(tables, cut), "steps": min(steps or 5, 5)}
+        return whole(*arguments, **over, **{"draw": False, **others})
 
-    monkeypatch.setattr(genlab, "run", run)  # fetched from api when it is first asked for
-    monkeypatch.setattr(api, "run", run)
+    def resume(path: Any, *, steps: int | None = None, **others: Any) -> Any:
+        return further(path, steps=None if steps is None else 6, **others)
+
+    for name, smaller in (("run", run), ("resume", resume)):
+        monkeypatch.setattr(genlab, name, smaller)  # fetched from api when it is first asked for
+        monkeypatch.setattr(api, name, smaller)
 
 
 def _is_fitted(options: dict[str, Any]) -> bool:

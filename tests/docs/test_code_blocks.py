@@ -5,11 +5,13 @@
 * ``sh`` is parsed by the application itself: commands, options and values; the components and settings
   of ``genlab run`` are resolved as for a real run.
 * ``toml`` is parsed; entry points must name classes that the page defines.
+* The code of other libraries stands in directives, and is parsed.
 * Everything else must be ``text``, which is what a program said, or have no language.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import re
@@ -99,6 +101,13 @@ def test_python_runs(
             outputs.append(said.getvalue())
         elif block.language == "text" and outputs and outputs[-1]:
             assert block.text == outputs[-1], f"{block} shows another output"
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=name_of)
+def test_code_of_others_is_python(page: Path) -> None:
+    found = re.findall(r"^```{code-block} python\n(.*?)^```$", page.read_text("utf-8"), re.M | re.S)
+    for text in found:
+        ast.parse(text)
 
 
 def is_method(block: Block) -> bool:

@@ -24,6 +24,8 @@ def type_in_words(annotation: Any, *limits: Any) -> str:
         >>> from annotated_types import Gt
         >>> type_in_words(float, Gt(1)), type_in_words(int | None)
         ('float > 1', 'int | none')
+        >>> type_in_words(tuple[Annotated[int, Gt(0)], ...])
+        'tuple[int > 0, ...]'
     """
     if limits:
         return " ".join([type_in_words(annotation), *_bounds(limits)])
@@ -37,7 +39,12 @@ def type_in_words(annotation: Any, *limits: Any) -> str:
         return " | ".join(type_in_words(arg) for arg in typing.get_args(annotation))
     if annotation is type(None):
         return "none"
-    return getattr(annotation, "__name__", str(annotation)) if origin is None else str(annotation)
+    if annotation is Ellipsis:
+        return "..."
+    name = getattr(origin or annotation, "__name__", str(annotation))
+    if origin is None:
+        return name
+    return f"{name}[{', '.join(map(type_in_words, typing.get_args(annotation)))}]"
 
 
 def _bounds(metadata: Iterable[Any]) -> list[str]:

@@ -47,8 +47,8 @@ def class_pairs(
     Args:
         examples: A split of the data.
         spec: What the data is.
-        begin: A class by number or name.
-        end: Likewise.
+        begin: The class of the first of each pair, by number or name.
+        end: The class of the second, by number or name.
         pairs: How many pairs at most.
 
     Raises:

@@ -58,8 +58,8 @@ def paths_between(
 
     Args:
         run: The run.
-        begin: A picture file, or a class by name or number.
-        end: Likewise.
+        begin: Where it begins: a picture file, or a class by name or number.
+        end: Where it ends: a picture file, or a class by name or number.
         pairs: How many test images of a class are taken.
         rule: How picture files are read; None: by the whole range of their numbers.
         means: Whether a path between the latent means of two classes is added (flows).
