@@ -240,6 +240,10 @@ IMAGES = torch.zeros(4, 1, 2, 2)
     [
         (object(), "object is no data: give a genlab.Dataset, a tensor or array, a pair"),
         ("digits", "str is no data"),
+        (
+            Data(TwoNormals().spec, Examples(X, Y), Examples(X, Y), TwoNormals()),
+            'loaded already: give .* as {"train": data.train, "test": data.test}',
+        ),
         ((X, Y, Y), "tuple is no data"),
         ({"test": X}, "dict is no data"),
         (Pairs(0, None), "the data set is empty"),

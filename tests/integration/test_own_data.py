@@ -62,7 +62,9 @@ def test_a_run_says_what_it_read_and_records_it(made: tuple[genlab.Run, Path, li
 
 def test_data_that_has_moved_is_found(made: tuple[genlab.Run, Path, list[str]]) -> None:
     run, place, _ = made
-    with pytest.raises(RequestError, match="there is no folder or ZIP file"):
+    with pytest.raises(
+        RequestError, match=r"there is no folder or ZIP file.*; where .* moved, --data"
+    ):
         _ = genlab.open_run(run.path).data
     opened = genlab.open_run(run.path, data=place)
     assert torch.equal(

@@ -215,8 +215,9 @@ def summary(console: Console, run: Run) -> None:
 def numbers_table(records: Sequence[Mapping[str, Any]]) -> Table:
     """Return measured numbers as a table, each with its interval and beside its baseline."""
     numbers = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
-    for column in ("metric", "value", "95 % interval", "real against real", "samples"):
-        numbers.add_column(column, justify="left" if column == "metric" else "right")
+    numbers.add_column("metric", overflow="fold")  # the end of a name is what tells it from others
+    for column in ("value", "95 % interval", "real against real", "samples"):
+        numbers.add_column(column, justify="right", no_wrap=column in ("value", "95 % interval"))
     for record in records:
         value = f"{record['value']:.4g}"
         if "standard_error" in record:

@@ -185,6 +185,11 @@ def _pair(given: Any) -> tuple[Any, Any]:
         return _collected(given)
     if isinstance(given, tuple | list) and len(given) == 2:
         return given[0], given[1]
+    if isinstance(given, Data):
+        raise RequestError(
+            "this is data that is loaded already: give the name of the data set, or the examples, as "
+            '{"train": data.train, "test": data.test}'
+        )
     raise RequestError(
         f"{type(given).__name__} is no data: give a genlab.Dataset, a tensor or array, a pair (x, y), a "
         f"torch.utils.data.Dataset, or a mapping with 'train' and 'test'"

@@ -122,7 +122,15 @@ class OpenedRun:
         Raises:
             RequestError: It is not what it was.
         """
-        dataset: Dataset = made("dataset", self.config.dataset, self.objects)
+        try:
+            dataset: Dataset = made("dataset", self.config.dataset, self.objects)
+        except RequestError as error:
+            if "path" not in self.config.dataset.params:
+                raise
+            moved = (
+                "where the data of a run has moved, --data (in Python: data=...) says where it is"
+            )
+            raise RequestError(f"{error}; {moved}") from None
         if dataset.spec != self.spec:
             raise RequestError(
                 f"the data has changed since {self.path} was made: it was {self.spec}, and is {dataset.spec}"
