@@ -147,10 +147,12 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Measure, side by side with bare PyTorch. Nothing else should run meanwhile."""
-    sync(session)
-    for script in session.posargs or ["benchmarks/overhead.py", "benchmarks/blur.py"]:
-        session.run("python", script)
+    """Measure speed beside what a user would take instead: `nox -s benchmarks -- --rounds 5 --out FILE`.
+
+    Nothing else should run meanwhile.
+    """
+    sync(session, "benchmarks")
+    session.run("python", "benchmarks", *session.posargs)
 
 
 @nox.session

@@ -2,24 +2,15 @@
 
 Every flow has 8 affine couplings whose conditioners have two hidden layers of 128 units, on 2 features, and
 trains with fused Adam on batches of 512; densities and samples are asked for 10,000 at a time. The latent
-distribution is a unit normal one, as that of the peers is. Rounds go through all of them in turn, so that a
-change in the machine's speed hits each, and the median round counts, of wall time and of the processor's.
-FrEIA's couplings do not swap the halves here, and nflows' conditioners are residual: both do no more work
-than ours.
-
-Run with nothing else at work:
-uv run --group benchmarks python benchmarks/flows.py
+distribution is a unit normal one, as that of the peers is. FrEIA's couplings do not swap the halves here,
+and nflows' conditioners are residual: both do no more work than ours.
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import statistics
-import sys
-import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +18,7 @@ from torch import Tensor, nn
 
 import genlab
 from genlab import DataSpec
+from measure import Row, fastest, seconds_of
 
 COUPLINGS, WIDTH, BATCH, MANY = 8, 128, 512, 10_000
 
@@ -122,63 +114,34 @@ def tasks(rival: Rival) -> dict[str, tuple[Callable[[], object], int]]:
         optimiser.step()
 
     return {
-        "training steps/s": (step, 1),
-        "log_prob/s": (torch.no_grad()(lambda: rival.log_prob(many)), MANY),
-        "samples/s": (torch.no_grad()(lambda: rival.sample(MANY)), MANY),
+        "training": (step, 1),
+        "log_prob": (torch.no_grad()(lambda: rival.log_prob(many)), MANY),
+        "samples": (torch.no_grad()(lambda: rival.sample(MANY)), MANY),
     }
 
 
-CLOCKS = {"wall": time.perf_counter, "CPU": time.process_time}
-
-Speeds = dict[tuple[str, str, str], float]
-"""Units per second, by flow, task and clock."""
+UNITS = {"training": "steps/s", "log_prob": "points/s", "samples": "points/s"}
 
 
-def speeds(rivals: dict[str, Rival], rounds: int, calls: int) -> Speeds:
-    """Return the median speed of every task of every flow."""
-    todo = {name: tasks(rival) for name, rival in rivals.items()}
-    found: dict[tuple[str, str, str], list[float]] = {}
-    for _ in range(rounds):
-        for name, listed in todo.items():
-            for task, (call, units) in listed.items():
-                call()
-                begun = {clock: read() for clock, read in CLOCKS.items()}
-                for _ in range(calls):
-                    call()
-                for clock, read in CLOCKS.items():
-                    speed = calls * units / (read() - begun[clock])
-                    found.setdefault((name, task, clock), []).append(speed)
-    return {key: statistics.median(each) for key, each in found.items()}
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--calls", type=int, default=15)
-    arguments = parser.parse_args()
-    warnings.simplefilter("ignore")  # the peers' own
+def rows(*, rounds: int, short: bool) -> Iterator[Row]:
+    """Measure training, densities and samples; a peer that is not installed is left out."""
     torch.manual_seed(0)
     rivals = {"genlab": ours()}
     for name, make in RIVALS.items():
         try:
-            rivals[name] = make()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the peers' own
+                rivals[name] = make()
         except ImportError:
-            print(f"{name} is not installed and is left out")
+            continue
     if len(rivals) == 1:
-        print("none of the peers is installed: there is nothing to compare with")
-        return 2
-    found = speeds(rivals, arguments.rounds, arguments.calls)
-    slower = 0
-    for clock in CLOCKS:
-        for task in ("training steps/s", "log_prob/s", "samples/s"):
-            each = {name: found[name, task, clock] for name in rivals}
-            fastest = max((name for name in rivals if name != "genlab"), key=each.__getitem__)
-            ratio = each["genlab"] / each[fastest]
-            slower += clock == "wall" and ratio < 1
-            row = "  ".join(f"{name} {speed:,.0f}" for name, speed in each.items())
-            print(f"{clock:4s}  {task:16s}  {row}  genlab / {fastest} = {ratio:.2f}")
-    return 1 if slower else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        return
+    todo = {name: tasks(rival) for name, rival in rivals.items()}
+    for task, unit in UNITS.items():
+        units = todo["genlab"][task][1]
+        taken = seconds_of(
+            {name: each[task][0] for name, each in todo.items()},
+            rounds=rounds, calls=8 if short else 15,
+        )  # fmt: skip
+        best = fastest(taken)
+        yield Row("flows", task, unit, units / taken["genlab"], best, units / taken[best], bar=1.2)

@@ -1,20 +1,14 @@
 """What genlab itself costs: its training step and its sampling against bare PyTorch.
 
-Both sides use the same network, data, batch, optimiser and arithmetic. The bare training loop does
-what every script does by hand: take a batch, draw times and noise, forward, backward, clip, step, and
-average the weights. The bare sampling loop calls the network as often as genlab does and nothing else.
-Rounds alternate, so that a change in the machine's speed hits both sides; the median ratio is printed.
-
-Run with nothing else at work: python benchmarks/overhead.py
+Both sides use the same network, data, batch, optimiser and arithmetic. The bare training loop does what
+every script does by hand: take a batch, draw times and noise, forward, backward, clip, step, and average
+the weights. The bare sampling loop calls the network as often as genlab does and nothing else.
 """
 
 from __future__ import annotations
 
-import argparse
 import copy
-import statistics
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -22,6 +16,7 @@ from torch import Tensor
 import genlab
 from genlab import DataSpec, Examples
 from genlab.training import StepLog, Training, settings_of
+from measure import Row, seconds_of
 
 SPEC = DataSpec((1, 28, 28), "image")
 BATCH = 128
@@ -105,53 +100,30 @@ def genlab_sampling(restorer: genlab.Restorer, x: Tensor, steps: int) -> Callabl
     return run
 
 
-def seconds(function: Callable[[], None]) -> float:
-    """Time one call."""
-    begun = time.perf_counter()
-    function()
-    return time.perf_counter() - begun
-
-
-def ratio(ours: Callable[[], None], bare: Callable[[], None], rounds: int) -> tuple[float, float]:
-    """Return the median of ours / bare over alternating rounds, and bare's median seconds."""
-    ours(), bare()
-    ratios, times = [], []
-    for index in range(rounds):
-        if index % 2:
-            a, b = seconds(ours), seconds(bare)
-        else:
-            b, a = seconds(bare), seconds(ours)
-        ratios.append(a / b)
-        times.append(b)
-    return statistics.median(ratios), statistics.median(times)
-
-
-def main() -> None:
-    """Print both ratios."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--steps", type=int, default=20)
-    arguments = parser.parse_args()
+def rows(*, rounds: int, short: bool) -> Iterator[Row]:
+    """Measure both ratios."""
+    steps = 5 if short else 20
     restorer, examples = made()
     twin, _ = made()
     step = bare_training(twin, examples)
 
     def bare() -> None:
-        for _ in range(arguments.steps):
+        for _ in range(steps):
             step()
 
-    ours = genlab_training(restorer, examples, arguments.steps)
-    value, each = ratio(ours, bare, arguments.rounds)
-    print(f"training: genlab / bare = {value:.3f}  ({1e3 * each / arguments.steps:.1f} ms a step)")
+    taken = seconds_of(
+        {"genlab": genlab_training(restorer, examples, steps), "bare PyTorch": bare}, rounds=rounds
+    )
+    yield _row("training", taken, steps)
     restorer.eval()
     x = torch.randn(BATCH, *SPEC.shape)
-    value, each = ratio(
-        genlab_sampling(restorer, x, arguments.steps),
-        bare_sampling(restorer, x, arguments.steps),
-        arguments.rounds,
-    )
-    print(f"sampling: genlab / bare = {value:.3f}  ({1e3 * each / arguments.steps:.1f} ms a step)")
+    taken = seconds_of(
+        {"genlab": genlab_sampling(restorer, x, steps), "bare PyTorch": bare_sampling(restorer, x, steps)},
+        rounds=rounds,
+    )  # fmt: skip
+    yield _row("sampling", taken, steps)
 
 
-if __name__ == "__main__":
-    main()
+def _row(task: str, taken: Mapping[str, float], steps: int) -> Row:
+    ours, theirs = (1e3 * taken[name] / steps for name in ("genlab", "bare PyTorch"))
+    return Row("overhead", task, "ms a step", ours, "bare PyTorch", theirs, less=True, bar=0.98)

@@ -17,7 +17,8 @@ from PIL import Image
 import genlab
 from genlab.errors import RequestError
 from genlab.evaluation.comparison import Compared, Number
-from genlab.report.comparison import Comparison, comparison, write_comparison
+from genlab.report.comparison import Comparison, comparison
+from genlab.report.comparison_files import write_comparison
 from genlab.report.figures.comparison import (
     Curves,
     Degraded,

@@ -13,8 +13,9 @@ from PIL import Image
 
 from genlab import DataSpec
 from genlab.errors import RequestError
+from genlab.report.arrays import npz_bytes
 from genlab.report.figures.images import save_png, tile, to_uint8
-from genlab.report.output import check_output, npz_bytes, write_animation, write_samples
+from genlab.report.output import check_output, write_animation, write_samples
 from genlab.report.pairs import example_pairs
 from genlab.report.paths import Paths, check_path_output, paths_between, write_paths
 from genlab.report.pictures import read_pictures

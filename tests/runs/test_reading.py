@@ -11,7 +11,7 @@ import torch
 
 from genlab import RequestError
 from genlab.files import write_bytes
-from genlab.report.output import npz_bytes
+from genlab.report.arrays import npz_bytes
 from genlab.runs.folder import RunFolder
 from genlab.runs.reading import (
     add_line,

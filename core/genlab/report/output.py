@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from genlab.components.dataset import DataSpec
 from genlab.diffusion.trajectory import Step
 from genlab.errors import RequestError
 from genlab.files import write_bytes
+from genlab.report.arrays import npz_bytes
 from genlab.report.figures.files import figure_bytes
 from genlab.report.figures.images import Pixels, png_bytes, save_gif, tile
 from genlab.report.figures.panels import as_images
@@ -21,7 +21,6 @@ from genlab.report.figures.samples import samples
 
 __all__ = [
     "check_output",
-    "npz_bytes",
     "state_pixels",
     "write_animation",
     "write_samples",
@@ -88,16 +87,3 @@ def state_pixels(x: Tensor, spec: DataSpec) -> Pixels:
     canvas = FigureCanvasAgg(samples(x, spec, limits=_LIMITS))
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
-def npz_bytes(x: Tensor, y: Tensor | None) -> bytes:
-    """Return samples, and their labels where they have some, as the bytes of an ``.npz`` file.
-
-    Args:
-        x: Samples ``(n, *shape)``.
-        y: Labels ``(n,)`` or None.
-    """
-    arrays = {"x": x.numpy()} if y is None else {"x": x.numpy(), "y": y.numpy()}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()

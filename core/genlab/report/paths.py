@@ -14,12 +14,12 @@ from genlab.components.pictures import PictureRule
 from genlab.diffusion.interpolation import interpolate, latent_mean
 from genlab.errors import RequestError
 from genlab.files import write_bytes
+from genlab.report.arrays import npz_bytes
 from genlab.report.figure import Results
 from genlab.report.figures.files import figure_bytes
 from genlab.report.figures.images import save_gif, tile
 from genlab.report.figures.interpolation import interpolation
 from genlab.report.figures.needs import density_of
-from genlab.report.output import npz_bytes
 from genlab.report.pairs import class_pairs, examples_of_class
 from genlab.report.pictures import read_pictures
 

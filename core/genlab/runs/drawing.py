@@ -9,7 +9,6 @@ from genlab.config import Objects, Resolved, made
 from genlab.errors import raised
 from genlab.report.figure import Figure
 from genlab.report.gallery import in_order
-from genlab.report.page import write_page
 from genlab.runs.run import Run
 
 __all__ = ["figures_of", "write_run_page"]
@@ -42,6 +41,8 @@ def write_run_page(run: Run, *, warn: Callable[[str], None]) -> Path:
         run: The run.
         warn: Is told what the page has to do without.
     """
+    from genlab.report.page import write_page  # which imports Matplotlib
+
     folder, path = run.folder, run.path / "report.html"
     names = in_order(chosen.name for chosen in run.config.figures)
     files = {name: folder.figure_file(name, ".png") for name in names}

@@ -15,7 +15,7 @@ from genlab.evaluation.comparison import Compared
 from genlab.experiments import experiment_names, read_experiment
 from genlab.guards import require_name
 from genlab.place import require_one
-from genlab.report.comparison import Comparison, comparison, write_comparison
+from genlab.report.comparison import Comparison, comparison
 from genlab.runs.combinations import Sweep, combinations, is_plain
 from genlab.runs.folder import RunFolder, require_free
 from genlab.runs.lock import is_taken
@@ -228,7 +228,9 @@ def _is_trained(path: Path) -> bool:
 def compare_runs(
     runs: Sequence[Run], out: Path | None, *, seed: int | None = None, over: str | None = None
 ) -> Comparison:
-    """Say how runs differ, and write it; see :func:`genlab.report.comparison.write_comparison` for the files.
+    """Say how runs differ, and write it.
+
+    :func:`genlab.report.comparison_files.write_comparison` says which files there are.
 
     Args:
         runs: The runs.
@@ -248,7 +250,11 @@ def compare_runs(
         for name, run in zip(names, runs, strict=True)
     ]
     found = comparison(seen, over=over)
-    return found if out is None else write_comparison(found, runs, out, seed=seed)
+    if out is None:
+        return found
+    from genlab.report.comparison_files import write_comparison  # which imports Matplotlib
+
+    return write_comparison(found, runs, out, seed=seed)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

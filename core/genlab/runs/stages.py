@@ -33,8 +33,8 @@ from genlab.errors import Interrupted, RequestError, RunError
 from genlab.evaluation import evaluate, likelihood_records
 from genlab.files import flush, write_bytes
 from genlab.processes import Group
+from genlab.report.arrays import npz_bytes
 from genlab.report.gallery import figure_files
-from genlab.report.output import npz_bytes
 from genlab.runs.calls import Steps, drawn
 from genlab.runs.drawing import figures_of, write_run_page
 from genlab.runs.folder import RunFolder

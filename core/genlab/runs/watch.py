@@ -15,7 +15,7 @@ from genlab.errors import RequestError
 from genlab.evaluation import evaluate
 from genlab.files import draft, write_bytes
 from genlab.processes import Group
-from genlab.report.output import npz_bytes
+from genlab.report.arrays import npz_bytes
 from genlab.runs.calls import drawn
 from genlab.runs.folder import RunFolder
 from genlab.training import Budget
