@@ -55,7 +55,7 @@ def carry_out(words: list[str], folder: Path, command: Callable[..., Any]) -> No
         names: dict[str, Any] = {}
         for cell in cells:
             if cell["cell_type"] == "code":
-                exec("".join(cell["source"]), names)
+                exec("".join(cell["source"]).removeprefix("%matplotlib inline\n"), names)
         assert names["tried"].degradation == names["Mosaic"](side=2)
     else:
         assert words[:3] == ["python", "-m", "genlab"], words

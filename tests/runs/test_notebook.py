@@ -41,12 +41,17 @@ def code_of(notebook: Path) -> list[str]:
     return ["".join(c["source"]) for c in found["cells"] if c["cell_type"] == "code"]
 
 
+MAGIC = "%matplotlib inline\n"  # without it, Jupyter shows no figure that is not pyplot's own
+
+
 def carried_out(notebook: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Run the cells as a kernel does, in the folder of the notebook; return what they have named."""
     monkeypatch.chdir(notebook.parent)
     names: dict[str, Any] = {"__name__": "__main__"}
-    for source in code_of(notebook):
-        exec(compile(source, str(notebook), "exec"), names)
+    cells = code_of(notebook)
+    assert cells[0].startswith(MAGIC)
+    for source in cells:
+        exec(compile(source.removeprefix(MAGIC), str(notebook), "exec"), names)
     return names
 
 
