@@ -222,6 +222,10 @@ def test_a_fair_comparison_has_no_warning() -> None:
     [
         ({}, {"dataset": {"name": "mnist"}}, "other data, and so other test data: digits (a), mnist (b)"),
         (
+            {}, {"dataset": {"class": "m:Own", "unwritten": ["x"], "share": 0.1}},
+            "other data, and so other test data: digits (a), m:Own, share = 0.1 (b)",
+        ),
+        (
             {"dataset": {"name": "digits", "train": 9}}, {"dataset": {"name": "digits", "train": 8}},
             "other data, and so other test data: train = 9 (a), train = 8 (b)",
         ),

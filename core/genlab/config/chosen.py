@@ -173,8 +173,10 @@ def class_of(slot: str, chosen: Chosen, objects: Objects | None = None) -> Calla
         for part in name.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
+        beside = isinstance(error, ModuleNotFoundError)
+        found_there = ", or call python -m genlab in the folder of its module" if beside else ""
         raise RequestError(
-            f"the {role} {chosen.target} cannot be imported ({error}): {hand_in}"
+            f"the {role} {chosen.target} cannot be imported ({error}): {hand_in}{found_there}"
         ) from None
     base = role_class(role)
     if inspect.isclass(found) and issubclass(

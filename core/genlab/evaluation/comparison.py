@@ -280,8 +280,13 @@ def unfair(
 
 def _other_data(runs: Sequence[Compared]) -> list[str]:
     keys = [key for key in differences(runs) if _below(key, "dataset")]
-    each = [[_told(key, run.settings.get(key)) for key in keys] for run in runs]
-    split = _split(runs, [", ".join(told) for told in each])
+    named = "dataset" in keys  # a parameter that the other data set alone has says nothing
+    each = [
+        [_told(key, value) for key in keys
+         if ((value := run.settings.get(key)) is not None or not named) and key != "dataset.unwritten"]
+        for run in runs
+    ]  # fmt: skip
+    split = _split(runs, [", ".join(told) or "handed in" for told in each])
     return [f"other data, and so other test data: {split}"] if keys else []
 
 
