@@ -136,7 +136,7 @@ def _by_steps(results: Results, source: str) -> dict[str, Any]:
 
 def sampled(numbers: Mapping[str, Any]) -> Figure:
     """Show the numbers of samplers against the steps of the trajectory, each with its interval."""
-    figure = Figure(figsize=(_WIDE, 2.2))
+    figure = Figure(figsize=(_WIDE, 1.9))
     axes = figure.subplots(1, len(NUMBERS))
     for ax, (number, title) in zip(axes, NUMBERS.items(), strict=True):
         for i, (sampler, lines) in enumerate(numbers["numbers"][number].items()):
