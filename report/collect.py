@@ -36,9 +36,10 @@ pictures were drawn by `genlab figures`. `report/collect.py RUN` copies one run 
 | --- | --- | ---: | ---: | --- | --- |
 {runs}
 
-`degradations-compared` has its commands row by row. What was asked of a run beyond that stands in
-`report/gather.toml`; `report/gather.py` asks for it, and copies all that `genlab reproduce` left here.
-Several runs shared the machine, so that times are longer than a quiet one takes.
+`degradations-compared` has its commands row by row, and a page with all rows. What was asked of a run
+beyond that stands in `report/gather.toml`; `report/gather.py` asks for it, and copies all that
+`genlab reproduce` left here. Several runs shared the machine, so that times are longer than a quiet one
+takes.
 """
 _HEADS = ("degradation", "sampler", "steps", "Fréchet", "95 % interval", "confidence", "rarest class",
           "most frequent", "N", "seed", "older defaults", "command")  # fmt: skip
