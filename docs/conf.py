@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the notebook too, which has 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 import torch
+from genlab_reference import OTHERS
 
 import genlab
 
@@ -40,13 +41,7 @@ exclude_patterns = ["_build", "examples", "architecture.md"]  # design.md includ
 highlight_language = "none"  # a block without a language is no code
 nitpicky = True
 nitpick_ignore_regex = [
-    # Other libraries: their pages would have to be fetched while the documentation is built.
-    (
-        r"py:.*",
-        r"(torch|numpy|np|npt|nn|pluggy|pydantic|pytest|matplotlib|typer|click|PIL|Image|"
-        r"pathlib|collections|typing|pydantic_core|types|abc|enum|dataclasses|functools|contextlib|concurrent|"
-        r"importlib|jinja2|rich|ot|prdc|sklearn|annotated_types)\..*",
-    ),
+    (r"py:.*", OTHERS),
     # Literals and generic types that are written as text; names that are private.
     (
         r"py:.*",
@@ -96,7 +91,8 @@ html_sidebars = {
 html_theme_options = {
     "logo": {"text": "genlab"},
     "github_url": address,
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 8,
+    "navbar_persistent": ["search-button"],  # a field would leave too little room for the links
     "navigation_with_keys": False,
     "show_toc_level": 2,
     "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "coming_from": []},

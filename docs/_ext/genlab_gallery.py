@@ -32,7 +32,7 @@ FACES = {"restoration": 1.0, "degradations": 1.0, "density": 0.36, "samples": 0.
 """Figures that a thumbnail is made of, the best one first, and how much of one with panels side by side."""
 HEADLINES = ("accuracy", "frechet", "nll-above-entropy", "bits-per-dim", "sliced-wasserstein")
 """Numbers that a card may show, the best one first."""
-SIZE = (360, 240)
+SIZE = (300, 200)
 RESTORE = "genlab restore RUN -n 2000 --steps 10"
 
 
@@ -151,7 +151,7 @@ def thumbnail(picture: Path, folder: Path) -> Path:
         small = ImageOps.pad(panel.convert("RGB"), SIZE, color="white")
     else:
         small = ImageOps.fit(flat.convert("RGB"), SIZE)
-    small.save(file, quality=75, method=4)
+    small.save(file, quality=60, method=4)
     return file
 
 

@@ -7,8 +7,10 @@ components of a role, by their names.
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import inspect
+import re
 from functools import cache
 from typing import Any, ClassVar
 
@@ -16,12 +18,20 @@ import inventory
 from docutils import nodes
 from docutils.parsers.rst import directives
 from genlab_figure import STRIP
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-from sphinx.util.nodes import make_refnode
+from sphinx.util.nodes import find_pending_xref_condition, make_refnode
 
 from genlab.components.registry import ROLES, registry
 
+OTHERS = (
+    r"(torch|numpy|np|npt|nn|pluggy|pydantic|pytest|matplotlib|typer|click|PIL|Image|"
+    r"pathlib|collections|typing|pydantic_core|types|abc|enum|dataclasses|functools|contextlib|concurrent|"
+    r"importlib|jinja2|rich|ot|prdc|sklearn|annotated_types)\..*"
+)
+"""Names of other libraries: their pages would have to be fetched while the documentation is built."""
+LANGUAGE = frozenset(dir(builtins))
 AUTO = {"class": "autoclass", "function": "autofunction", "data": "autodata"}
 
 
@@ -137,6 +147,15 @@ def resolve(app: Sphinx, env: Any, node: Any, content: nodes.Node) -> nodes.Node
     return None
 
 
+def forget(app: Sphinx, tree: nodes.document) -> None:
+    """Make plain text of references to the language and to other libraries: most types are such."""
+    for node in list(tree.findall(addnodes.pending_xref)):
+        target = node["reftarget"]
+        if node["refdomain"] == "py" and (target in LANGUAGE or re.fullmatch(OTHERS, target)):
+            whole = find_pending_xref_condition(node, "*") or node
+            node.replace_self(whole.children)
+
+
 @cache
 def alone(name: str) -> str | None:
     """Return the documented name of the only public object of a bare name, or of its member, or None."""
@@ -180,5 +199,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives."""
     app.add_directive("genlab-objects", Objects)
     app.add_directive("genlab-components", Components)
+    app.connect("doctree-read", forget)
     app.connect("missing-reference", resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
