@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from genlab import Engine, Job, Outcome
+from genlab import Engine, Hooks, Job, Outcome
 from genlab.engines import Local
 from genlab.testing import check_engine, component_checks, engine_checks
 
@@ -34,6 +34,20 @@ class Threads(Engine):
             doing = [pool.submit(work, job, list(trackers(job))) for job in jobs]
             for each in as_completed(doing):
                 yield each.result()
+
+
+class Tells(Local):
+    """A sound engine: it tells trackers what the work would tell them in another process."""
+
+    def carry_out(
+        self, jobs: Sequence[Job], work: Work, *, trackers: Trackers
+    ) -> Iterator[Outcome]:
+        def telling(job: Job) -> list[object]:
+            given = list(trackers(job))
+            Hooks(given).tell("warned", path=job.path, message="it begins")
+            return given
+
+        yield from super().carry_out(jobs, work, trackers=telling)
 
 
 class NeedsAJob(Local):
@@ -110,6 +124,6 @@ def test_every_check_has_a_fault() -> None:
     assert names - of_every_role == {check for _, check in FAULTS}
 
 
-@pytest.mark.parametrize("sound", [Local, Threads])
+@pytest.mark.parametrize("sound", [Local, Threads, Tells])
 def test_sound_ones_pass(sound: type[Engine]) -> None:
     check_engine(sound())

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from genlab.components.engine import Engine, Job, Outcome
+from genlab.components.tracker import hookimpl
 from genlab.testing.check import Check, bind, require, run_checks
 from genlab.testing.component import component_checks
 
@@ -41,6 +42,10 @@ class _Mark:
 
     def __init__(self, job: Job) -> None:
         self.name = job.path.name
+
+    @hookimpl
+    def warned(self, path: Path, message: str) -> None:
+        """Take part, as a tracker does: engines tell hooks of another process to those of their own."""
 
 
 def _marks(job: Job) -> list[object]:
