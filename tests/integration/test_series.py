@@ -180,7 +180,7 @@ def test_wrong_series_are_refused(sweep: Path, tmp_path: Path, command: Callable
         genlab.sweep({"seed": [0, 1]}, engine="remote", out=tmp_path / "no")
     for text, wanted in (
         ('"optimiser.lr" = 1e-3', "list of values"), ("seed = []", "list of values"),
-        ("seed = [1, 1]", "twice"), ("", "empty"),
+        ("seed = [1, 1]", "twice"), ("", "empty"), ("steps = [1, 2]", "it is called training.steps"),
     ):  # fmt: skip
         sweep.write_text(f"{SMALL}[sweep]\n{text}\n")
         said = command("sweep", sweep, "--out", tmp_path / "no")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from genlab.components.engine import Engine, Job, Outcome
-from genlab.config import SLOTS, merge
+from genlab.config import SLOTS, Request, merge
 from genlab.errors import GenlabError, RequestError, TakenError, brief, unknown
 from genlab.evaluation.comparison import Compared
 from genlab.experiments import experiment_names, read_experiment
@@ -105,7 +105,7 @@ def swept(tables: Mapping[str, Any], sweep: Sweep, out: Path) -> list[Job]:
         out: The folder that the runs go into; its name is that of the series.
 
     Raises:
-        RequestError: A value is no list, or a combination is there twice.
+        RequestError: A value is no list, a setting does not exist, or a combination is there twice.
     """
     tables_of = [sweep] if isinstance(sweep, Mapping) else list(sweep)
     searches = [table for table in tables_of if isinstance(table, Mapping) and "search" in table]
@@ -114,6 +114,7 @@ def swept(tables: Mapping[str, Any], sweep: Sweep, out: Path) -> list[Job]:
     first: dict[Hashable, Path] = {}
     for label, change in combinations(listed) if listed or not searches else ():
         merged = merge(tables, change)
+        Request.of(merged)  # a name that does not exist is told before any run begins
         path = out / label
         after = first.setdefault(_trained(merged), path)
         jobs.append(Job(path, merged, out.name, None if after == path else after))
