@@ -53,10 +53,10 @@ def drawn(root: Path, files: Sequence[str], seed: int) -> Iterator[Mutant]:
     random.Random(seed).shuffle(mutants)
     seen = set()
     for m in mutants:
-        code = mutate_code(sources[m.path], get_operator(m.operator)(), m.occurrence)
         try:
+            code = mutate_code(sources[m.path], get_operator(m.operator)(), m.occurrence)
             ast.parse(code)
-        except SyntaxError:
+        except (AttributeError, SyntaxError):  # it knows no dotted name among several exceptions
             continue
         if (m.path, code) not in seen:
             seen.add((m.path, code))
