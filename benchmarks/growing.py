@@ -15,10 +15,9 @@ from pathlib import Path
 import torch
 
 import genlab
-from genlab import DataSpec, Examples
-from genlab.training import Training, settings_of
+from genlab import DataSpec
 from measure import Row, seconds_of, slope
-from networks import SPEC, restorer_of
+from networks import SPEC, restorer_of, training_of
 
 MEMORY = """
 import resource, sys, torch, genlab
@@ -37,10 +36,7 @@ def training(batch: int, side: int) -> Callable[[], object]:
     """Return a step of the default network."""
     spec = DataSpec((1, side, side), "image")
     x = torch.randint(0, 256, (4 * batch, *spec.shape), dtype=torch.uint8)
-    settings = settings_of({"steps": 10**9, "batch": batch, "precision": "bf16"})
-    objective = genlab.Denoising(restorer_of(genlab.build("backbone", "unet", spec)))
-    records = iter(Training(objective, Examples(x), settings))
-    return lambda: next(records)
+    return training_of(genlab.build("backbone", "unet", spec), "bf16", x, batch=batch)
 
 
 def sampling(steps: int) -> Callable[[], object]:

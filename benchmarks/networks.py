@@ -37,11 +37,13 @@ def restorer_of(backbone: nn.Module, **settings: Any) -> genlab.Restorer:
     return genlab.Restorer(placed, genlab.build("degradation", "gaussian"), **settings)
 
 
-def training_of(backbone: nn.Module, precision: str) -> Call:
+def training_of(
+    backbone: nn.Module, precision: str, x: Tensor | None = None, *, batch: int = BATCH
+) -> Call:
     """Return a step of genlab's own loop."""
-    settings = settings_of({"steps": 10**9, "batch": BATCH, "precision": precision})
-    objective = genlab.Denoising(restorer_of(backbone))
-    records = iter(Training(objective, Examples(images()), settings))
+    settings = settings_of({"steps": 10**9, "batch": batch, "precision": precision})
+    examples = Examples(images() if x is None else x)
+    records = iter(Training(genlab.Denoising(restorer_of(backbone)), examples, settings))
     return lambda: next(records)
 
 
@@ -67,14 +69,8 @@ def diffusers_training(network: nn.Module) -> Call:
 
 
 def their_unet(channels: tuple[int, ...]) -> nn.Module:
-    diffusers = importlib.import_module("diffusers")
-    plain = len(channels) - 1
-    network: nn.Module = diffusers.UNet2DModel(
-        sample_size=28, in_channels=1, out_channels=1, block_out_channels=channels, norm_num_groups=8,
-        layers_per_block=1, attention_head_dim=8,
-        down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",),
-        up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * plain,
-    )  # fmt: skip
+    """Return the network of diffusers, without genlab around it."""
+    network: nn.Module = genlab.build("backbone", "diffusers-unet", SPEC, channels=channels).unet
     return network
 
 
@@ -85,7 +81,7 @@ def peers() -> dict[str, tuple[Call, Callable[[Tensor], object]]]:
         network = their_unet((32, 64, 64))
         call = diffusers_training(network)
         found["diffusers"] = (call, lambda x: network(x, torch.full((len(x),), 500)))
-    except ImportError:
+    except genlab.RequestError:  # it is not installed
         pass
     try:
         theirs = importlib.import_module("denoising_diffusion_pytorch")

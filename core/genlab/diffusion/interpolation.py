@@ -102,26 +102,22 @@ def _mixed_states(
     states = between(
         degradation.degrade(a, times, z), degradation.degrade(b, times, z_b), points, path
     )
-    begin = generator_of(seed, "restoring", device=model.device).get_state()
-    used = False
-
-    def end_from(points: Tensor) -> Tensor:
-        """Walk back from some points of every path, ``(n, B, *shape)``."""
-        nonlocal used
-        again = generator_of(seed, "restoring", device=model.device)
-        shared = None if additive or z is None else z.repeat(len(points), *[1] * (z.ndim - 1))
-        walked = end_of(
-            model.trajectory_from(
-                points.flatten(0, 1), shared, generator=again, start=t, steps=steps, sampler=sampler
-            )
+    generator = generator_of(seed, "restoring", device=model.device)
+    begin = generator.get_state()
+    ends, at_once = [], 1
+    while len(states):
+        some, states = states[:at_once], states[at_once:]
+        shared = None if additive or z is None else z.repeat(len(some), *[1] * (z.ndim - 1))
+        generator.set_state(begin)
+        walked = model.trajectory_from(
+            some.flatten(0, 1), shared, generator=generator, start=t, steps=steps, sampler=sampler
         )
-        used = not torch.equal(again.get_state(), begin)
-        return model.in_range(walked.cpu()).reshape(points.shape)
-
-    ends = [end_from(states[:1])]
-    # a walk that draws nothing is the same for many points at once
-    at_once = 1 if used else max(_AT_ONCE // max(len(a), 1), 1)
-    return torch.cat([*ends, *(end_from(some) for some in states[1:].split(at_once) if len(some))])
+        ends.append(model.in_range(end_of(walked).cpu()).reshape(some.shape))
+        if torch.equal(
+            generator.get_state(), begin
+        ):  # a walk that draws nothing is the same for many
+            at_once = max(_AT_ONCE // max(len(a), 1), 1)
+    return torch.cat(ends)
 
 
 @torch.no_grad()

@@ -27,7 +27,7 @@ from genlab.files import draft, draft_folder, write_text
 from genlab.runs.opened import OpenedRun
 from genlab.seeds import sub_seed
 
-__all__ = ["export"]
+__all__ = ["export", "taken"]
 
 _TIMESTEPS = 1000  # of a schedule that is written down, and of pipelines
 _NEAR = {".pt2": 1e-5, ".onnx": 1e-4}  # relative error that a program may have
@@ -55,7 +55,7 @@ def export(
     told = path.with_name(f"{path.name}.json")
     for file in (path, told):
         if file.exists() and not (overwrite and file.is_file()):
-            raise _taken(file)
+            raise taken(file)
     with _placed(path), draft(path) as file:
         writers[path.suffix](run, file)
         write_text(told, _described(run, path))
@@ -167,7 +167,7 @@ def _export_pipeline(run: OpenedRun, folder: Path, label: Label | None, overwrit
         if not ours:
             raise RequestError(f"{folder} is there already and is none of ours: choose another")
         if not overwrite:
-            raise _taken(folder)
+            raise taken(folder)
     restorer, backbone, betas = _fit_for_pipelines(run, folder)
     diffusers = extra("diffusers", "diffusers", f"the folder {folder} for diffusers")
     labels = None if label is None else run.model.labels(1, label)
@@ -310,7 +310,8 @@ def _walk(restorer: Restorer, degradation: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _taken(path: Path) -> RequestError:
+def taken(path: Path) -> RequestError:
+    """Return the error of a path at which there is something already."""
     return RequestError(f"{path} is there already: choose another, or overwrite it (--overwrite)")
 
 

@@ -13,6 +13,7 @@ from genlab.components.density import Flow
 from genlab.diffusion import DiffusionModel
 from genlab.errors import RequestError
 from genlab.files import write_text
+from genlab.runs.export import taken
 from genlab.runs.notebook_file import notebook_of_script
 from genlab.runs.opened import OpenedRun
 
@@ -27,9 +28,7 @@ def to_notebook(run: OpenedRun, path: str | Path, *, overwrite: bool = False) ->
     if path.suffix != ".ipynb":
         raise RequestError(f"{path}: a notebook is a file whose name ends in .ipynb")
     if path.exists() and not (overwrite and path.is_file()):
-        raise RequestError(
-            f"{path} is there already: choose another, or overwrite it (--overwrite)"
-        )
+        raise taken(path)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,

@@ -13,14 +13,10 @@ from torch import Tensor, nn
 from torch.optim.adamw import adamw
 
 from genlab.components.optimiser import Optimiser
-from genlab.uncompiled import uncompiled
 
 __all__ = ["AdamW", "Muon", "orthogonalised"]
 
 _HUGE = 1e35  # a rate that float32 can compute with, and no weight survives
-
-_base = torch.optim.Optimizer
-_BOOKKEEPING = (_base.add_param_group, _base.zero_grad, _base.state_dict, _base.load_state_dict)
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 """A factor by which an average forgets, in [0, 1)."""
@@ -54,7 +50,6 @@ class AdamW(Optimiser):
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """Return an optimiser of PyTorch for these weights, in one kernel where the device has one."""
         weights = list(parameters)
-        uncompiled(*_BOOKKEEPING)
         return _AdamW(
             weights,
             lr=self.lr,
@@ -106,7 +101,6 @@ class Muon(Optimiser):
             {"params": [p for p in weights if _is_matrix(p) is matrices], "matrices": matrices}
             for matrices in (True, False)
         ]
-        uncompiled(*_BOOKKEEPING)
         return _Muon(
             [group for group in groups if group["params"]],
             {"lr": self.lr, "weight_decay": self.weight_decay, "momentum": self.momentum,

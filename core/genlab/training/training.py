@@ -29,6 +29,7 @@ from genlab.training.parts import Parts, distributed, mean_of_parts
 from genlab.training.precision import uses_bf16
 from genlab.training.schedule import rate_factor
 from genlab.training.settings import TrainingSettings, settings_of
+from genlab.uncompiled import uncompiled
 
 __all__ = ["Fitted", "StepLog", "StepRecord", "Training", "fit"]
 
@@ -137,10 +138,7 @@ class Training:
         self.module.to(self.device)
         self.examples = examples.to(self.device)
         self.parameters = [p for p in self.module.parameters() if p.requires_grad]
-        make = AdamW() if optimiser is None else optimiser
-        self.optimiser = (
-            make.build(self.parameters) if isinstance(make, Optimiser) else make(self.parameters)
-        )
+        self.optimiser = _built(AdamW() if optimiser is None else optimiser, self.parameters)
         self.rates = [float(group["lr"]) for group in self.optimiser.param_groups]
         self.budget = settings.budget.counted(len(examples), settings.batch)
         self.order = Order(len(examples), settings.batch, seed)
@@ -325,6 +323,15 @@ class Training:
         finally:
             self.global_state = torch.get_rng_state()
             torch.set_rng_state(outside)
+
+
+def _built(
+    make: Optimiser | MakeOptimiser, parameters: list[nn.Parameter]
+) -> torch.optim.Optimizer:
+    """Return an optimiser of weights, whose bookkeeping does not import the compiler."""
+    base = torch.optim.Optimizer
+    uncompiled(base.add_param_group, base.zero_grad, base.state_dict, base.load_state_dict)
+    return make.build(parameters) if isinstance(make, Optimiser) else make(parameters)
 
 
 def fit(
