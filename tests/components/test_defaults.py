@@ -1,0 +1,68 @@
+"""The defaults of everything that has a public name are those that are written down in `defaults.txt`.
+
+A default is part of what a request computes. After a change that is meant, write them down anew with
+GENLAB_RENEW=1.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pydantic import BaseModel
+
+import genlab
+import genlab_plugins
+
+WRITTEN = Path(__file__).parent / "defaults.txt"
+
+
+def modules(package: ModuleType) -> Iterator[ModuleType]:
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if "templates" not in found.name and not found.name.endswith("__main__"):
+            yield importlib.import_module(found.name)
+
+
+def public(owner: ModuleType | type, module: str) -> Iterator[tuple[str, Any]]:
+    """Give the functions and classes that are defined there, and the methods of classes."""
+    for name, value in sorted(vars(owner).items()):
+        value = inspect.unwrap(getattr(value, "__func__", value))
+        settings = inspect.isclass(value) and issubclass(
+            value, BaseModel
+        )  # whose names users write
+        shown = name == "__init__" or not name.startswith("_") or settings
+        if shown and callable(value) and getattr(value, "__module__", "") == module:
+            yield f"{owner.__name__}.{name}", value
+            if inspect.isclass(value):
+                yield from ((f"{owner.__name__}.{each}", it) for each, it in public(value, module))
+
+
+def defaults(name: str, value: Any) -> Iterator[str]:
+    try:
+        parameters = inspect.signature(value).parameters
+    except (TypeError, ValueError):
+        return
+    for parameter in parameters.values():
+        default = parameter.default
+        if default is not parameter.empty and isinstance(default, bool | int | float | str | tuple):
+            yield f"{name} {parameter.name}={default!r}"
+
+
+def test_defaults_are_those_that_are_written_down() -> None:
+    found = {
+        line
+        for package in (genlab, genlab_plugins)
+        for module in modules(package)
+        for name, value in public(module, module.__name__)
+        for line in defaults(name, value)
+    }
+    if os.environ.get("GENLAB_RENEW"):
+        WRITTEN.write_text("\n".join(sorted(found)) + "\n", "utf-8")
+    written = set(WRITTEN.read_text("utf-8").splitlines())
+    assert {"gone": written - found, "new": found - written} == {"gone": set(), "new": set()}
