@@ -21,6 +21,7 @@ from genlab import DataSpec
 from measure import Row, fastest, seconds_of
 
 COUPLINGS, WIDTH, BATCH, MANY = 8, 128, 512, 10_000
+COMPILED = "training, compiled"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,13 @@ def ours() -> Rival:
     generator = torch.Generator().manual_seed(0)
     flow.initialise(torch.randn(1000, 2, generator=generator), generator=generator)
     return Rival(flow, lambda x: flow(x)[:, 0], lambda n: flow.sample(n, generator=generator))
+
+
+def compiled() -> Rival:
+    """Our flow as `training.compile` trains it."""
+    flow = ours()
+    network = torch.compile(flow.module)
+    return Rival(flow.module, lambda x: network(x)[:, 0], flow.sample)
 
 
 def zuko_nice() -> Rival:
@@ -139,9 +147,12 @@ def rows(*, rounds: int, short: bool) -> Iterator[Row]:
     todo = {name: tasks(rival) for name, rival in rivals.items()}
     for task, unit in UNITS.items():
         units = todo["genlab"][task][1]
-        taken = seconds_of(
-            {name: each[task][0] for name, each in todo.items()},
-            rounds=rounds, calls=8 if short else 15,
-        )  # fmt: skip
+        sides = {name: each[task][0] for name, each in todo.items()}
+        if task == "training" and not short:
+            sides[COMPILED] = tasks(compiled())[task][0]
+        taken = seconds_of(sides, rounds=rounds, calls=8 if short else 15)
+        ours_too = taken.pop(COMPILED, None)
         best = fastest(taken)
         yield Row("flows", task, unit, units / taken["genlab"], best, units / taken[best], bar=1.2)
+        if ours_too:
+            yield Row("flows", COMPILED, unit, units / ours_too, best, units / taken[best], bar=1.5)

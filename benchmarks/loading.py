@@ -100,7 +100,7 @@ def rows(*, rounds: int, short: bool) -> Iterator[Row]:
             return
         pictures(folder / "pictures")
         images = genlab.build(
-            "dataset", "image-folder", path=folder / "pictures", workers=2, test=0.1
+            "dataset", "image-folder", path=folder / "pictures", workers=2, test_share=0.1
         )
         taken = seconds_of(
             {"genlab": batches(images.load("train")), "DataLoader": their_loader(folder / "pictures")},

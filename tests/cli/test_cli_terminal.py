@@ -77,6 +77,34 @@ def test_names_stand_in_tables_as_they_are(capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().out.count(NAMES) == 2
 
 
+def test_numbers_fit_a_narrow_terminal_without_a_broken_word(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    record = {
+        "value": -12.345,
+        "standard_error": 0.012,
+        "interval": [-12.357, -12.333],
+        "n": 10_000,
+        "baseline": 0.01234,
+    }
+    names = ["bound-above-entropy", "classifier-confidence/confidence", "total/variation"]
+    console = plain_console()
+    console.width = 80
+    console.print(display.numbers_table([{"name": name, **record} for name in names], width=80))
+    said = capsys.readouterr().out
+    for whole in (
+        "bound-above-entropy ",
+        "classifier-confidence/ ",
+        " confidence ",
+        "total/variation ",
+        "-12.36 to -12.33 ",
+        " -12.35 ± 0.012",
+        " 0.01234 ",
+        " 10000",
+    ):
+        assert whole in said
+
+
 def drawn(width: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the last lines of a run's display in a terminal of a width."""
     file = io.StringIO()

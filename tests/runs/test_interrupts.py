@@ -13,7 +13,7 @@ import pytest
 import genlab
 from genlab.errors import Interrupted
 from genlab.runs.interrupts import Interrupts, listening
-from genlab.runs.start import start_run
+from genlab.runs.start import continue_run, start_run
 from genlab.training import read_checkpoint
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1]
@@ -104,6 +104,30 @@ def test_other_stages_stop_between_two_pieces(stage: str, tmp_path: Path) -> Non
         start_run(TINY, out=out, trackers=[Signals(number=signal.SIGTERM, stage=stage)])
     status = genlab.open_run(out).status
     assert (status.outcome, status.stage) == ("interrupted", stage)
+
+
+class TwoSignals(Signals):
+    """Sends a second signal while the run says how it has ended."""
+
+    def run_ended(self) -> None:
+        os.kill(os.getpid(), self.number)
+
+
+def test_a_second_signal_says_how_to_go_on_wherever_it_lands(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(Interrupted, match=f"^stopped .*; to go on: genlab resume {out}$"):
+        start_run(TINY, out=out, trackers=[TwoSignals(number=signal.SIGINT, step=2)])
+    again = TwoSignals(number=signal.SIGINT, step=4)
+    with pytest.raises(Interrupted, match=f"^stopped .*; to go on: genlab resume {out}$"):
+        continue_run(out, trackers=[again])
+    assert again.steps == [3, 4]
+
+
+def test_before_there_is_a_folder_nothing_can_be_gone_on_with() -> None:
+    interrupts = Interrupts()
+    interrupts.hear(signal.SIGTERM, None)
+    with pytest.raises(Interrupted, match=r"^stopped by SIGTERM$"):
+        interrupts.look()
 
 
 def test_a_step_that_is_broken_off_is_never_saved(

@@ -137,14 +137,16 @@ def test_what_was_not_built_for_data_is_refused() -> None:
 
 def test_the_density_is_what_is_trained() -> None:
     class Fast(AffineFlow):
-        """Gains by bf16."""
+        """Gains by bf16 and by the compiler."""
 
-        tags = DensityTags(conditional=True, mixed_precision=True, data=frozenset({"vector"}))
+        tags = DensityTags(True, mixed_precision=True, compiled=True, data=frozenset({"vector"}))
 
     fast = Fast(CLASSES)
     assert Likelihood(fast).module is fast
     assert Likelihood(fast).mixed_precision
+    assert Likelihood(fast).compiled
     assert not objective(CLASSES).mixed_precision
+    assert not objective(CLASSES).compiled
 
 
 # --- what depends on data

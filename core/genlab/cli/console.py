@@ -27,6 +27,7 @@ __all__ = ["RunDisplay", "bars", "numbers_table", "summary"]
 
 
 _WIDE, _NARROW, _TINY = 110, 70, 52  # columns of a terminal, from which on there is room for more
+_LONG_NAME = 23  # letters of a metric's name for which 80 columns have room beside its numbers
 _OFTEN, _SELDOM = 10.0, 30.0  # seconds between two lines where there is no terminal
 _SHARE = 0.1  # of a training between two of them
 
@@ -208,23 +209,33 @@ def summary(console: Console, run: Run) -> None:
     for what, where in _places(run):
         places.add_row(Text(what, style="dim"), Text(where))
     if run.records:
-        console.print(numbers_table(run.records))
+        console.print(numbers_table(run.records, width=console.width))
     console.print(places)
 
 
-def numbers_table(records: Sequence[Mapping[str, Any]]) -> Table:
-    """Return measured numbers as a table, each with its interval and beside its baseline."""
+def numbers_table(records: Sequence[Mapping[str, Any]], *, width: int = _WIDE) -> Table:
+    """Return measured numbers as a table, each with its interval and beside its baseline.
+
+    Args:
+        records: The numbers.
+        width: Columns of the terminal.
+    """
     numbers = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
     numbers.add_column("metric", overflow="fold")  # the end of a name is what tells it from others
-    for column in ("value", "95 % interval", "real against real", "samples"):
-        numbers.add_column(column, justify="right", no_wrap=column in ("value", "95 % interval"))
+    numbers.add_column("value", justify="right", no_wrap=True)
+    numbers.add_column("95 % interval", justify="right", no_wrap=True)
+    numbers.add_column("real against real", justify="right", max_width=len("against"))
+    numbers.add_column("samples", justify="right", no_wrap=True)
     for record in records:
         value = f"{record['value']:.4g}"
         if "standard_error" in record:
             value += f" ± {record['standard_error']:.2g}"
         baseline = f"{record['baseline']:.4g}" if "baseline" in record else ""
         interval = between(record.get("interval"))
-        numbers.add_row(record["name"], value, interval, baseline, str(record["n"]))
+        name = record["name"]
+        if len(name) > _LONG_NAME and width < _WIDE:
+            name = name.replace("/", "/\n")
+        numbers.add_row(name, value, interval, baseline, str(record["n"]))
     if any("standard_error" in record for record in records):
         numbers.caption = "±: standard error"
     return numbers

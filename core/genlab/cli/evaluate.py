@@ -63,6 +63,6 @@ def evaluate(
     from genlab.cli.terminal import plain_console
 
     console = plain_console()
-    console.print(numbers_table(records))
+    console.print(numbers_table(records, width=console.width))
     for warning in {record["warning"] for record in records if "warning" in record}:
         console.print(f"note: {warning}", style="yellow")

@@ -22,11 +22,13 @@ class DensityTags:
     Args:
         conditional: A density that was built with classes models each of them.
         mixed_precision: Whether bf16 autocast speeds it up on hardware that has it.
+        compiled: Whether torch.compile makes training on vectors faster.
         data: The kinds of data that fit.
     """
 
     conditional: bool = False
     mixed_precision: bool = False
+    compiled: bool = False
     data: frozenset[Kind] = field(default_factory=lambda: frozenset[Kind]({"vector"}))
 
 

@@ -38,6 +38,11 @@ class Objective(Component):
         """Whether bf16 autocast speeds the module up on hardware that has it."""
         return False
 
+    @property
+    def compiled(self) -> bool:
+        """Whether torch.compile makes training of the module on vectors faster."""
+        return False
+
     @abc.abstractmethod
     def __call__(
         self, network: Network, x: Tensor, y: Tensor | None, *, generator: torch.Generator

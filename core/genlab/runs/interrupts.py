@@ -12,6 +12,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -29,10 +30,12 @@ class Interrupts:
 
     Attributes:
         asked: The name of the signal, such as ``"SIGTERM"``; empty where nobody has.
+        path: The folder of the run, once it can be gone on with: an exception says so wherever it lands.
     """
 
     def __init__(self) -> None:
         self.asked = ""
+        self.path: Path | None = None
 
     def look(self) -> None:
         """Stop here if somebody has asked for it.
@@ -41,18 +44,22 @@ class Interrupts:
             Interrupted: Somebody has.
         """
         if self.asked:
-            raise Interrupted(self.asked)
+            raise self._stopped()
 
     def hear(self, number: int, frame: FrameType | None) -> None:
         """Take a signal: the first leaves a mark, the second ends the run at once."""
         name = signal.Signals(number).name
         if self.asked:
-            raise Interrupted(name)
+            raise self._stopped()
         self.asked = name
         if not is_first():
             return
         with suppress(OSError):  # print() must not be called while something else prints
             os.write(2, f"{name}: stops after this step; a second one ends at once\n".encode())
+
+    def _stopped(self) -> Interrupted:
+        going_on = "" if self.path is None else f"; to go on: genlab resume {self.path}"
+        return Interrupted(f"stopped by {self.asked}{going_on}")
 
 
 @contextmanager

@@ -84,6 +84,7 @@ class Pipeline:
         config, extra = self.work.config, {"versions": versions(), "fingerprint": self.fingerprint}
         extra["packages"] = packages(config)
         self.folder.write_config(config, self.work.data.spec, extra)
+        self.work.interrupts.path = self.folder.path
 
     def adopt(self, done: Mapping[Stage, float]) -> None:
         """Count stages as done, whose files another run has left."""

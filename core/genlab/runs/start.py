@@ -117,6 +117,7 @@ def continue_run(
         listeners = built_trackers(trackers)
         skipped = read_status(folder.status_file).skipped
         held.enter_context(locked(path, "genlab resume"))
+        interrupts.path = path
         held.enter_context(listening(interrupts))
         sweep_drafts(path)
         if checkpoint is not None:

@@ -264,6 +264,11 @@ class Likelihood(MeanObjective):
         """Whether the density says that bf16 speeds it up."""
         return self.density.tags.mixed_precision
 
+    @property
+    def compiled(self) -> bool:
+        """Whether the density says that the compiler makes it faster."""
+        return self.density.tags.compiled
+
     def initialise(self, x: Tensor, *, generator: torch.Generator) -> None:
         """Set the parameters of a flow that depend on data, from dequantised examples."""
         if isinstance(self.density, Flow):

@@ -84,6 +84,11 @@ class TrainingSettings(BaseModel):
     shift: NonNegativeInt = Field(0, description="images are moved by up to this many pixels")
     flip: bool = Field(False, description="images are mirrored at random")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="arithmetic of training")
+    compile: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="whether the network is compiled by torch.compile, which needs a C++ compiler; auto: "
+        "where its class gains on vectors and the budget repays it; of several processes, none compiles",
+    )
     log_every: NonNegativeInt = Field(
         0,
         description="steps between two lines of the log; 0: 20, or fewer where a short training would have "

@@ -23,6 +23,7 @@ from genlab.training.augment import augment
 from genlab.training.average import moving_average
 from genlab.training.batches import Batches
 from genlab.training.checkpoint import Checkpoint, optimiser_from_tensors, optimiser_to_tensors
+from genlab.training.compiled import Compiled, is_compiled
 from genlab.training.optimisers import AdamW
 from genlab.training.order import Order
 from genlab.training.parts import Parts, distributed, mean_of_parts
@@ -145,6 +146,8 @@ class Training:
         wrapped = None if group is None else distributed(objective, self.examples, self.device)
         self.average = moving_average(self.module, settings.ema)
         self.network = _network(wrapped or self.module, self.device, self._mixed(shape))
+        if group is None and is_compiled(settings.compile, self.budget, shape, objective.compiled):
+            self.network = Compiled(self.network)
         self.parts = None if mean is None else Parts(
             mean, self.network, wrapped, pieces=settings.accumulate, group=group
         )  # fmt: skip

@@ -54,6 +54,7 @@ class RealNVP(TransformedFlow):
     tags = DensityTags(
         conditional=True,
         mixed_precision=True,
+        compiled=True,
         data=frozenset({"vector", "image"}),
     )
 
