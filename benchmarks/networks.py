@@ -47,11 +47,11 @@ def training_of(
     return lambda: next(records)
 
 
-def diffusers_training(network: nn.Module) -> Call:
+def diffusers_training(network: nn.Module, pixels: Tensor | None = None) -> Call:
     """Return a step of the loop of the documentation of diffusers."""
     scheduler = importlib.import_module("diffusers").DDPMScheduler(num_train_timesteps=1000)
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4)
-    x = images().float() / 127.5 - 1
+    x = (images() if pixels is None else pixels).float() / 127.5 - 1
     network.train()
 
     def step() -> None:
@@ -74,6 +74,28 @@ def their_unet(channels: tuple[int, ...]) -> nn.Module:
     return network
 
 
+def ddpm_diffusion(**settings: Any) -> Any:
+    """Return the diffusion of denoising-diffusion-pytorch, around its network."""
+    theirs = importlib.import_module("denoising_diffusion_pytorch")
+    unet = theirs.Unet(dim=32, dim_mults=(1, 2, 4), channels=1, flash_attn=False)
+    return theirs.GaussianDiffusion(unet, image_size=(28, 28), timesteps=1000, **settings)
+
+
+def ddpm_training(diffusion: nn.Module, pixels: Tensor | None = None) -> Call:
+    """Return a step of the trainer of denoising-diffusion-pytorch."""
+    optimiser = torch.optim.Adam(diffusion.parameters(), lr=8e-5, betas=(0.9, 0.99))
+    x = (images() if pixels is None else pixels).float() / 255
+    diffusion.train()
+
+    def step() -> None:
+        diffusion(x[torch.randint(len(x), (BATCH,))]).backward()
+        nn.utils.clip_grad_norm_(diffusion.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+
+    return step
+
+
 def peers() -> dict[str, tuple[Call, Callable[[Tensor], object]]]:
     """Return a training step and an evaluation of the network of each peer that is installed."""
     found: dict[str, tuple[Call, Callable[[Tensor], object]]] = {}
@@ -84,22 +106,11 @@ def peers() -> dict[str, tuple[Call, Callable[[Tensor], object]]]:
     except genlab.RequestError:  # it is not installed
         pass
     try:
-        theirs = importlib.import_module("denoising_diffusion_pytorch")
+        diffusion = ddpm_diffusion()
     except ImportError:
         return found
-    unet = theirs.Unet(dim=32, dim_mults=(1, 2, 4), channels=1, flash_attn=False)
-    diffusion = theirs.GaussianDiffusion(unet, image_size=(28, 28), timesteps=1000)
-    optimiser = torch.optim.Adam(diffusion.parameters(), lr=8e-5, betas=(0.9, 0.99))
-    x = images().float() / 255
-
-    def step() -> None:
-        diffusion(x[torch.randint(len(x), (BATCH,))]).backward()
-        nn.utils.clip_grad_norm_(diffusion.parameters(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad()
-
     found["denoising-diffusion-pytorch"] = (
-        step, lambda x: unet(x, torch.full((len(x),), 500)),
+        ddpm_training(diffusion), lambda x: diffusion.model(x, torch.full((len(x),), 500)),
     )  # fmt: skip
     return found
 

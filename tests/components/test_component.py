@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import enum
+import inspect
 import math
 import pickle
 import tomllib
@@ -344,3 +345,13 @@ def test_infinite_numbers_are_their_repr() -> None:
     made = Bag(inside=[math.inf, -math.inf])
     assert eval(repr(made), {"Bag": Bag, "float": float}) == made
     assert StepDown() == StepDown()
+
+
+def test_a_class_shows_the_arguments_of_its_constructor() -> None:
+    assert [*inspect.signature(registry("density").get("realnvp")).parameters][:3] == [
+        "spec",
+        "couplings",
+        "width",
+    ]
+    assert [*inspect.signature(registry("sampler").get("naive")).parameters] == ["grid"]
+    assert inspect.signature(type("Plain", (Component,), {})).parameters == {}

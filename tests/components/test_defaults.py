@@ -36,7 +36,7 @@ def public(owner: ModuleType | type, module: str) -> Iterator[tuple[str, Any]]:
         settings = inspect.isclass(value) and issubclass(
             value, BaseModel
         )  # whose names users write
-        shown = name == "__init__" or not name.startswith("_") or settings
+        shown = settings or not name.startswith("_")
         if shown and callable(value) and getattr(value, "__module__", "") == module:
             yield f"{owner.__name__}.{name}", value
             if inspect.isclass(value):

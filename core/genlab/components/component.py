@@ -33,6 +33,15 @@ _CONTEXT = "_genlab_context"
 class _Checked(abc.ABCMeta):
     """The class of components: calling one checks its parameters and makes the object remember them."""
 
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """What a caller writes: the arguments of the constructor."""
+        init = cls.__init__  # type: ignore[misc]
+        if init is object.__init__:
+            return inspect.Signature()
+        own = list(inspect.signature(init).parameters.values())
+        return inspect.Signature(own[1:])
+
     def __call__(cls, *context: Any, **given: Any) -> Any:
         checked = check_parameters(cls, given)
         try:
