@@ -2,7 +2,7 @@
 
 Both sides use the same network, data, batch, optimiser and arithmetic. The bare training loop does what
 every script does by hand: take a batch, draw times and noise, forward, backward, clip, step, and average
-the weights. The bare sampling loop calls the network as often as genlab does and nothing else.
+the weights. The bare sampling loop calls the network and makes the step of DDIM by a table of its schedule.
 """
 
 from __future__ import annotations
@@ -78,12 +78,18 @@ def genlab_training(
 
 
 def bare_sampling(restorer: genlab.Restorer, x: Tensor, steps: int) -> Callable[[], None]:
-    """Return the bare calls of the network that a trajectory of `steps` steps makes."""
+    """Return a trajectory of `steps` steps of DDIM as a script would hold it."""
+    angle = torch.linspace(0, 1.56, steps + 1)
+    alphas, sigmas = angle.cos().tolist(), angle.sin().tolist()
 
     def run() -> None:
+        x_t = x
         with torch.no_grad():
-            for k in range(steps):
-                restorer.backbone(x, torch.full((len(x),), 1 - k / steps))
+            for k in range(steps, 0, -1):
+                v = restorer.backbone(x_t, torch.full((len(x),), k / steps))
+                x_0 = alphas[k] * x_t - sigmas[k] * v
+                z = sigmas[k] * x_t + alphas[k] * v
+                x_t = alphas[k - 1] * x_0 + sigmas[k - 1] * z
 
     return run
 
