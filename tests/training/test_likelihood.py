@@ -77,6 +77,19 @@ def test_the_weights_of_likelihood_and_classes() -> None:
     )
 
 
+def test_smoothed_labels_are_any_class_now_and_then() -> None:
+    joint, y = (
+        torch.randn(3, 4, generator=torch.Generator().manual_seed(0)),
+        torch.tensor([0, 3, -1]),
+    )
+    posterior, spec = joint.log_softmax(1), DataSpec((2,), "vector", 4)
+    each = [0.8 * posterior[i, k] + 0.2 * posterior[i].mean() for i, k in ((0, 0), (1, 3))]
+    made = objective(spec, likelihood=0.0, cross_entropy=3.0, label_smoothing=0.2)
+    torch.testing.assert_close(loss_of(made, joint, y), -sum(each))
+    with pytest.raises(RequestError, match=r"^Likelihood\.label_smoothing: "):
+        objective(spec, label_smoothing=1.0)
+
+
 def test_classes_of_images_have_a_weight_of_their_own() -> None:
     joint, y = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), torch.arange(4) % 3
     told = torch.nn.functional.cross_entropy(joint, y)

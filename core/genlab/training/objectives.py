@@ -226,15 +226,19 @@ class Likelihood(MeanObjective):
     With :math:`\mu = \lambda / D` this is the joint likelihood of data and label. A larger weight of the
     classes costs likelihood; images, whose many dimensions leave the label next to none of the joint
     likelihood, need one all the same. An example whose label is -1 (unknown) counts in the first term alone.
-    Images are dequantised.
+    Images are dequantised. With label smoothing :math:`\epsilon`, the second term is the mean over labels
+    that are y with probability :math:`1 - \epsilon` and any class otherwise: posteriors stay away from 0
+    and 1.
 
-    Source: Izmailov, Kirichenko, Finzi & Wilson 2020 (arXiv:1912.13025).
+    Sources: Izmailov, Kirichenko, Finzi & Wilson 2020 (arXiv:1912.13025); Szegedy et al. 2016
+    (arXiv:1512.00567), section 7, for label smoothing.
 
     Args:
         density: What is trained.
         likelihood: The weight :math:`\lambda`.
         cross_entropy: The weight :math:`\mu`; None: :math:`\lambda / D` for vectors, at least .2 for
             other data.
+        label_smoothing: The share :math:`\epsilon` of the labels that counts as drawn at random.
     """
 
     requires: ClassVar[type[nn.Module]] = Density
@@ -245,6 +249,7 @@ class Likelihood(MeanObjective):
         *,
         likelihood: NonNegativeFloat = 1.0,
         cross_entropy: NonNegativeFloat | None = None,
+        label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
         spec = density.built_for
         if not isinstance(spec, DataSpec):
@@ -253,6 +258,7 @@ class Likelihood(MeanObjective):
         self.likelihood = likelihood / math.prod(spec.shape)
         usual = max(self.likelihood, _CLASSES_OF_IMAGES) if spec.bounded else self.likelihood
         self.cross_entropy = usual if cross_entropy is None else cross_entropy
+        self.label_smoothing = label_smoothing
 
     @property
     def module(self) -> nn.Module:
@@ -288,5 +294,7 @@ class Likelihood(MeanObjective):
         loss = -self.likelihood * joint.logsumexp(1).mean()
         if y is None or joint.shape[1] == 1:
             return loss
-        classes = functional.cross_entropy(joint, y, ignore_index=-1, reduction="sum")
+        classes = functional.cross_entropy(
+            joint, y, ignore_index=-1, reduction="sum", label_smoothing=self.label_smoothing
+        )
         return loss + self.cross_entropy * classes / len(y)
