@@ -20,12 +20,14 @@ from pydantic import BaseModel
 import genlab
 import genlab_plugins
 
+LEFT_OUT = ("templates", "__main__", "genlab.play")
+"""What is no module, what runs when it is imported, and what needs an extra."""
 WRITTEN = Path(__file__).parent / "defaults.txt"
 
 
 def modules(package: ModuleType) -> Iterator[ModuleType]:
     for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if "templates" not in found.name and not found.name.endswith("__main__"):
+        if not any(part in found.name for part in LEFT_OUT):
             yield importlib.import_module(found.name)
 
 

@@ -18,6 +18,8 @@ from typing import Any
 
 import coverage
 
+_OF_DEFAULTS = "tests/components/test_defaults.py"
+"""Tests that look at what an import has made, and so execute no body that it belongs to."""
 _SKIPPED = (".git", ".venv", ".nox", "__pycache__", "*_cache", ".coverage*", "_build")
 
 
@@ -183,6 +185,8 @@ class Touched:
             for name in {name for n in span for name in contexts.get(n, ())}:
                 found |= self.users.get(name, set()) | {name, name.rpartition(" (")[0]}
             found &= self.seconds.keys()
+        if wider and found:
+            found |= {test for test in self.seconds if test.startswith(_OF_DEFAULTS)}
         return sorted(found or self.seconds, key=self.seconds.__getitem__)
 
 
