@@ -20,7 +20,7 @@ from pydantic import BaseModel
 import genlab
 import genlab_plugins
 
-LEFT_OUT = ("templates", "__main__", "genlab.play")
+LEFT_OUT = ("templates", "__main__", "genlab_plugins.play")
 """What is no module, what runs when it is imported, and what needs an extra."""
 WRITTEN = Path(__file__).parent / "defaults.txt"
 
