@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 import genlab
-from genlab.components.registry import ROLES
+from genlab.components.registry import ROLES, registry
 
 HEAVY = {"torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "pydantic"}
 
@@ -134,7 +135,37 @@ def test_sample_writes_grids_arrays_and_trajectories(
         assert min(grid.size) > 24
 
 
-def test_figures_draws_one_with_its_options_or_all(
+def test_figures_draws_all_that_fit_anew_and_names_one_that_fails(
+    moons_flow: genlab.Run,
+    tmp_path: Path,
+    command: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(moons_flow.path, run)
+    folder = run / "figures"
+    names = {"loss", "samples", "density", "classification", "confusion", "calibration"}
+    (folder / "loss.svg").write_text("damaged")
+    (folder / "density.png").unlink()
+    said = command("figures", run)
+    files = {folder / f"{name}.{suffix}" for name in names for suffix in ("png", "svg")}
+    assert said.status == 0
+    assert files <= set(map(Path, said.out.split()))
+    assert all(file.stat().st_size > 1000 for file in files)
+    (folder / "loss.svg").write_text("damaged")
+
+    def fails(self: Any, run: Any) -> Any:
+        raise ZeroDivisionError("of nothing")
+
+    monkeypatch.setattr(registry("figure").get("density"), "draw", fails)
+    said = command("figures", run)
+    assert said.status == 1
+    assert "density" in said.err
+    assert "of nothing" in said.err
+    assert (folder / "loss.svg").stat().st_size > 1000
+
+
+def test_figures_draws_one_with_its_options(
     blur_run: genlab.Run, tmp_path: Path, command: Callable[..., Any]
 ) -> None:
     def drawn(name: str, *options: str) -> bytes:
