@@ -182,6 +182,10 @@ def unknown(what: str, name: str, options: Iterable[str]) -> RequestError:
         what: What the name stands for, such as ``"degradation"``.
         name: What was given.
         options: All names that exist.
+
+    Example:
+        >>> print(unknown("sampler", "dim", ["ddim", "heun"]))
+        unknown sampler 'dim'. Did you mean 'ddim'? ...
     """
     options = sorted(options)
     if not options:

@@ -43,6 +43,14 @@ class ArrayDataset(Dataset):
 
     Raises:
         RequestError: Shapes, values or labels do not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> import genlab
+        >>> images = np.random.default_rng(0).integers(0, 256, (50, 8, 8), dtype=np.uint8)
+        >>> data = genlab.load(ArrayDataset(x=images, y=np.arange(50) % 2, kind="image"))
+        >>> data.spec.shape, data.spec.classes, len(data.train), len(data.test)
+        ((1, 8, 8), 2, 45, 5)
     """
 
     def __init__(

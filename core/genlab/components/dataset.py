@@ -71,6 +71,11 @@ class DataSpec:
 
     Raises:
         RequestError: The shape is none of this kind, or a name is no UTF-8.
+
+    Example:
+        >>> spec = DataSpec((3, 32, 32), "image", classes=2, names=("cat", "dog"))
+        >>> spec.unlabelled().classes
+        0
     """
 
     shape: tuple[int, ...]
@@ -183,6 +188,13 @@ def dequantise(x: Tensor, spec: DataSpec, *, generator: torch.Generator) -> Tens
         x: Data ``(B, *shape)``.
         spec: What the data is.
         generator: Source of randomness, on the device of ``x``.
+
+    Example:
+        >>> import torch
+        >>> x, spec = torch.zeros(1, 1, 4, 4), DataSpec((1, 4, 4), "image")
+        >>> smooth = dequantise(x, spec, generator=torch.Generator().manual_seed(0))
+        >>> bool((smooth.abs() <= 1 / 255).all()), bool((smooth != 0).any())
+        (True, True)
     """
     if spec.level_width is None:
         return x
@@ -227,6 +239,13 @@ class Examples:
         x: Images as uint8 ``(N, C, H, W)``, as float32 in [-1, 1], or :class:`LazyImages`; vectors as float32
             ``(N, D)``.
         y: Labels, int64 ``(N,)``, or None. The label -1 means "unknown".
+
+    Example:
+        >>> import torch
+        >>> pictures = torch.tensor([0, 255], dtype=torch.uint8).reshape(2, 1, 1, 1)
+        >>> x, y = Examples(pictures, torch.tensor([0, 1])).take(torch.tensor([1, 0]))
+        >>> x.flatten().tolist(), y.tolist()
+        ([1.0, -1.0], [1, 0])
     """
 
     x: Tensor | LazyImages

@@ -89,6 +89,27 @@ class Degradation(Component):
     The parameters of a degradation are the keyword arguments of its constructor. What more can be done with
     it is told by the class: :class:`LinearDegradation`, :class:`InvertibleDegradation`,
     :class:`AdditiveDegradation`, :class:`DiagonalDegradation`, :class:`GaussianDegradation`.
+
+    Example:
+        >>> import torch
+        >>> from genlab import Degradation, right_expand
+        >>> class Fade(Degradation):
+        ...     "What is seen fades to grey."
+        ...
+        ...     def draw(self, x_0, *, generator):
+        ...         return None
+        ...
+        ...     def degrade(self, x_0, t, z):
+        ...         return (1 - right_expand(t, x_0)) * x_0
+        ...
+        ...     def summarize(self, x_1):
+        ...         return x_1.new_zeros(len(x_1), 0)
+        ...
+        ...     def expand(self, c, shape, *, generator):
+        ...         return c.new_zeros(len(c), *shape)
+        >>> x_0, t = torch.ones(2, 1, 4, 4), torch.tensor([0.0, 0.25])
+        >>> Fade().degrade(x_0, t, None)[:, 0, 0, 0].tolist()
+        [1.0, 0.75]
     """
 
     role: ClassVar[str] = "degradation"
@@ -182,6 +203,15 @@ class LinearDegradation(Degradation):
 
     One Gaussian model restores what any linear degradation did
     (:func:`genlab.diffusion.posterior.consistent`).
+
+    Example:
+        >>> import torch, genlab
+        >>> blur = genlab.build("degradation", "blur")
+        >>> isinstance(blur, LinearDegradation)
+        True
+        >>> x, y, t = torch.rand(1, 1, 8, 8), torch.rand(1, 1, 8, 8), torch.tensor([0.5])
+        >>> bool(((blur.A(x, t, None) * y).sum() - (x * blur.A_adjoint(y, t, None)).sum()).abs() < 1e-4)
+        True
     """
 
     @abc.abstractmethod
@@ -281,6 +311,20 @@ class GaussianDegradation(DiagonalDegradation):
     .. math:: x_t = \alpha_t x_0 + \sigma_t z, \qquad z \sim \mathcal{N}(0, I)
 
     A schedule provides ``alpha`` and ``sigma``; everything else follows.
+
+    Example:
+        >>> import math, torch
+        >>> class Cosine(GaussianDegradation):
+        ...     "The cosine schedule."
+        ...
+        ...     def alpha(self, t):
+        ...         return (t * math.pi / 2).cos()
+        ...
+        ...     def sigma(self, t):
+        ...         return (t * math.pi / 2).sin()
+        >>> half = torch.tensor([0.5])
+        >>> round(float(Cosine().log_snr(half)), 3)
+        0.0
     """
 
     tags = DegradationTags(stochastic=True, data=frozenset(KINDS))
@@ -362,6 +406,13 @@ def explain(
         x_0: The estimate of the clean data.
         t: Times ``(B,)``.
         z: What was drawn for the trajectory; the answer unless the degradation is additive.
+
+    Example:
+        >>> import torch, genlab
+        >>> noise = genlab.build("degradation", "gaussian")
+        >>> x_0, z, t = torch.zeros(1, 2), torch.tensor([[1.0, -2.0]]), torch.tensor([0.5])
+        >>> explain(noise, noise.degrade(x_0, t, z), x_0, t, None).round(decimals=4).tolist()
+        [[1.0, -2.0]]
     """
     return degradation.noise(x_t, x_0, t) if isinstance(degradation, AdditiveDegradation) else z
 
@@ -375,6 +426,13 @@ def time_at(degradation: GaussianDegradation, log_snr: Tensor) -> Tensor:
 
     Returns:
         Times, float64 on the CPU, with the shape of ``log_snr``.
+
+    Example:
+        >>> import torch, genlab
+        >>> noise = genlab.build("degradation", "gaussian")
+        >>> t = time_at(noise, torch.tensor([4.0, 0.0, -4.0]))
+        >>> [round(float(each), 4) for each in noise.log_snr(t)]
+        [4.0, 0.0, -4.0]
     """
     log_snr = log_snr.cpu().double()
     early, late = torch.zeros_like(log_snr), torch.ones_like(log_snr)
@@ -386,7 +444,13 @@ def time_at(degradation: GaussianDegradation, log_snr: Tensor) -> Tensor:
 
 
 def right_expand(a: Tensor, like: Tensor) -> Tensor:
-    """Give ``a`` of shape ``(B,)`` trailing dimensions that broadcast over ``like``, where that lies."""
+    """Give ``a`` of shape ``(B,)`` trailing dimensions that broadcast over ``like``, where that lies.
+
+    Example:
+        >>> import torch
+        >>> right_expand(torch.tensor([0.0, 1.0]), torch.zeros(2, 3, 8, 8)).shape
+        torch.Size([2, 1, 1, 1])
+    """
     return cast_like(a, like).reshape(-1, *[1] * (like.ndim - 1))
 
 

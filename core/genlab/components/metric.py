@@ -107,6 +107,20 @@ class Metric(Component):
     """A measure of samples against real data (abstract).
 
     The parameters of a metric are the keyword arguments of its constructor.
+
+    Example:
+        >>> import torch
+        >>> from genlab import Metric
+        >>> class Brightness(Metric):
+        ...     "How much brighter samples are than real images."
+        ...
+        ...     def fit(self, train, spec, *, seed):
+        ...         return None
+        ...
+        ...     def score(self, fitted, x, real):
+        ...         return {"brightness": float(x.mean() - real.mean())}
+        >>> Brightness().score(None, torch.full((4, 1, 2, 2), 0.5), torch.zeros(4, 1, 2, 2))
+        {'brightness': 0.5}
     """
 
     role: ClassVar[str] = "metric"

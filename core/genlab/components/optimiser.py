@@ -23,6 +23,20 @@ class Optimiser(Component):
     Its parameters, such as the peak learning rate ``lr``, are the keyword arguments of its constructor.
     During a training, the rate of each of PyTorch's parameter groups is its first rate times a factor that
     rises and falls with the progress.
+
+    Example:
+        >>> import torch
+        >>> from genlab import Optimiser
+        >>> class Momentum(Optimiser):
+        ...     "Gradient descent with momentum."
+        ...
+        ...     def __init__(self, *, lr: float = 0.1):
+        ...         self.lr = lr
+        ...
+        ...     def build(self, parameters):
+        ...         return torch.optim.SGD(parameters, lr=self.lr, momentum=0.9)
+        >>> Momentum(lr=0.5)
+        Momentum(lr=0.5)
     """
 
     role: ClassVar[str] = "optimiser"

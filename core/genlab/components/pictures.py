@@ -102,7 +102,12 @@ def unreadable(name: object) -> Iterator[None]:
 
 
 def is_picture(name: PurePath | str) -> bool:
-    """Say whether a file is a picture of a format that is read, by its suffix."""
+    """Say whether a file is a picture of a format that is read, by its suffix.
+
+    Example:
+        >>> is_picture("cat.PNG"), is_picture("labels.csv")
+        (True, False)
+    """
     return PurePath(name).suffix.lower() in _suffixes()
 
 

@@ -229,6 +229,12 @@ def registry(role: str) -> Registry:
 
     Raises:
         RequestError: There is no such role.
+
+    Example:
+        >>> "blur" in registry("degradation").names()
+        True
+        >>> registry("sampler").get("ddim").__name__
+        'DDIM'
     """
     by_group = {group.partition(".")[2]: role for role, group in ROLES.items()}
     singular = by_group.get(role, role)

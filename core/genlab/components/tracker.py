@@ -118,6 +118,22 @@ class Tracker(Component):
 
     Raises:
         RequestError: When a class has a public method that is no hook, which a misspelled hook would be.
+
+    Example:
+        >>> import genlab
+        >>> class Losses(genlab.Tracker):
+        ...     "Keeps the logged losses."
+        ...
+        ...     def __init__(self):
+        ...         self.seen = []
+        ...
+        ...     def step_done(self, record):
+        ...         self.seen.append(record["loss"])
+        >>> class Misspelled(genlab.Tracker):
+        ...     def steps_done(self, record):
+        ...         pass
+        Traceback (most recent call last):
+        genlab.errors.RequestError: ...
     """
 
     role: ClassVar[str] = "tracker"

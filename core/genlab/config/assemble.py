@@ -209,6 +209,10 @@ def pick_device(name: str) -> torch.device:
 
     Raises:
         RequestError: There is no such device here.
+
+    Example:
+        >>> pick_device("cpu")
+        device(type='cpu')
     """
     available = ["cpu"]
     if torch.backends.mps.is_available():

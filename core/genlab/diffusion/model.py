@@ -166,6 +166,15 @@ class DiffusionModel(Model):
         conditional: Whether the restorer and the prior know the classes.
         guidance: Scale of classifier-free guidance.
         batch: How many samples are drawn at once.
+
+    Example:
+        >>> import genlab
+        >>> spec, noise = genlab.DataSpec((2,), "vector"), genlab.build("degradation", "gaussian")
+        >>> network = genlab.build("backbone", "mlp", spec, width=16, depth=1)
+        >>> prior, sampler = genlab.Prior(noise, spec, None), genlab.build("sampler", "ddim")
+        >>> model = DiffusionModel(spec, genlab.Restorer(network, noise), prior, sampler, steps=5)
+        >>> model.sample(10, seed=1).shape
+        torch.Size([10, 2])
     """
 
     def __init__(
@@ -307,6 +316,14 @@ class DensityModel(Model):
         device: Where to compute.
         conditional: Whether the density knows the classes.
         batch: How many samples are drawn at once.
+
+    Example:
+        >>> import genlab
+        >>> data = genlab.load("moons")
+        >>> mixture = genlab.build("density", "gmm", data.spec, components=8)
+        >>> genlab.fit_density(mixture, data.train)
+        >>> DensityModel(data.spec, mixture).log_prob(data.test.first(3)[0]).shape
+        torch.Size([3])
     """
 
     def __init__(

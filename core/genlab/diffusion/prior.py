@@ -20,6 +20,13 @@ class Prior:
         degradation: Expands the few numbers that are left to a state.
         spec: What the data is.
         density: A density of these numbers, or None where none are left.
+
+    Example:
+        >>> import torch, genlab
+        >>> data = genlab.load("digits")
+        >>> prior = genlab.fit_prior(genlab.build("degradation", "blur"), data.train, prior="gmm")
+        >>> prior.sample(4, generator=torch.Generator().manual_seed(0))[0].shape
+        torch.Size([4, 1, 8, 8])
     """
 
     def __init__(self, degradation: Degradation, spec: DataSpec, density: Density | None) -> None:

@@ -66,6 +66,14 @@ class Restorer(nn.Module):
 
     Raises:
         RequestError: The prediction or the backbone does not fit the degradation.
+
+    Example:
+        >>> import torch, genlab
+        >>> spec = genlab.DataSpec((2,), "vector")
+        >>> network = genlab.build("backbone", "mlp", spec, width=16, depth=1)
+        >>> restorer = Restorer(network, genlab.build("degradation", "gaussian"))
+        >>> restorer.prediction, restorer(torch.zeros(3, 2), torch.full((3,), 0.5)).shape
+        ('v', torch.Size([3, 2]))
     """
 
     def __init__(

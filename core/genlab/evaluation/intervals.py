@@ -67,6 +67,12 @@ def mean_interval(values: Tensor) -> tuple[float, float] | None:
 
     Args:
         values: ``(N,)``. Of fewer than two, or of one that is not finite, there is no interval.
+
+    Example:
+        >>> import torch
+        >>> low, high = mean_interval(torch.tensor([1.0, 2.0, 3.0, 2.0]))
+        >>> round(low, 2), round(high, 2)
+        (1.2, 2.8)
     """
     error = standard_error(values)
     if not math.isfinite(error):

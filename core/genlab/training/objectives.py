@@ -69,6 +69,14 @@ class Denoising(MeanObjective):
     Raises:
         RequestError: The times, the weight or the coupling need a Gaussian degradation, and this one is not;
             or the backbone is fitted at once.
+
+    Example:
+        >>> import genlab
+        >>> data = genlab.load("moons")
+        >>> network = genlab.build("backbone", "mlp", data.spec, width=16, depth=1)
+        >>> restorer = genlab.Restorer(network, genlab.build("degradation", "gaussian"))
+        >>> Denoising(restorer, weight="min-snr", times="logit-normal")
+        Denoising(times='logit-normal', weight='min-snr')
     """
 
     requires: ClassVar[type[nn.Module]] = Restorer
@@ -239,6 +247,13 @@ class Likelihood(MeanObjective):
         cross_entropy: The weight :math:`\mu`; None: :math:`\lambda / D` for vectors, at least .2 for
             other data.
         label_smoothing: The share :math:`\epsilon` of the labels that counts as drawn at random.
+
+    Example:
+        >>> import genlab
+        >>> data = genlab.load("moons")
+        >>> flow = genlab.build("density", "realnvp", data.spec, couplings=2, width=8)
+        >>> genlab.fit(Likelihood(flow), data.train, steps=2, batch=16).steps
+        2
     """
 
     requires: ClassVar[type[nn.Module]] = Density

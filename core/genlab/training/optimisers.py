@@ -36,6 +36,11 @@ class AdamW(Optimiser):
         lr: Peak learning rate :math:`\eta`.
         weight_decay: The weight decay :math:`\lambda`.
         betas: How much the averages m and v keep at every step.
+
+    Example:
+        >>> from torch import nn
+        >>> AdamW(lr=3e-4, weight_decay=0.01).build(nn.Linear(2, 2).parameters()).defaults["lr"]
+        0.0003
     """
 
     def __init__(
@@ -80,6 +85,11 @@ class Muon(Optimiser):
         momentum: Share :math:`\mu` of the running average of gradients that stays at every step.
         gain: Rate g of matrices in units of ``lr``.
         iterations: Steps of Newton and Schulz.
+
+    Example:
+        >>> import genlab
+        >>> Muon(lr=1e-3) == genlab.build("optimiser", "muon", lr=1e-3)
+        True
     """
 
     def __init__(
