@@ -168,6 +168,8 @@ def terms(n: int, level: float, deviation: float, D: int) -> Tensor:
         (0.5, -WIDTH, normal(-2) - normal(-6)),
         (1.0, 0.0, normal(2)),
         (-1.0, 0.0, normal(2)),
+        (1.0 - WIDTH, 0.0, normal(2) - normal(-2)),
+        (-1.0 + WIDTH, 0.0, normal(2) - normal(-2)),
         (1.0, -WIDTH, normal(-2)),
         (-1.0, 60 * WIDTH / 4, 0.0),
         (-0.5, -60 * WIDTH / 4, 0.0),

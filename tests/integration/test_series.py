@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -357,9 +358,11 @@ def test_a_sweep_has_trackers_and_an_engine_with_parameters(
         assert wanted in said.err
     assert not out.exists()
     sweep.write_text(SMALL + '[sweep]\n"optimiser.lr" = [1e-3]\n')
-    given = ("--tracker", "noting", "--set", "engine.retries=0", "--out", out)
+    given = ("--tracker", "noting", "--set", "engine.retries=0", "--data", tmp_path, "--out", out)
     assert command("sweep", sweep, *given).status == 0
     assert Noting.all == ["0.001"]
+    written = tomllib.loads((out / "rates/0.001/run.toml").read_text("utf-8"))
+    assert written["data"] == str(tmp_path)
 
 
 # -- comparisons ---------------------------------------------------------------------------------
