@@ -27,8 +27,9 @@ BUILT_LATER = ("backbone", "density", "objective")
 """Roles whose components are built for data or a model: the checks do it."""
 
 ELSEWHERE = (("tracker", "mlflow"), ("tracker", "wandb"), ("engine", "ray"), ("engine", "slurm"),
-             ("dataset", "hf"))  # fmt: skip
-"""Components that take seconds to begin or packages of their own, checked where their other tests are."""
+             ("dataset", "hf"), ("density", "tarflow"))  # fmt: skip
+"""Components that take seconds, as a transformer of the usual size does, or packages of their own: they are
+checked where their other tests are."""
 
 FOLDERS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "cifar10": "cifar10"}
 """Where the data sets that live in files are looked for under GENLAB_DATA."""

@@ -31,6 +31,7 @@ DEGRADATIONS = registry("degradation").names()
 GENERATOR = torch.Generator().manual_seed(0)
 X = torch.rand(40, 1, 8, 8, generator=GENERATOR) * 2 - 1
 Y = torch.arange(40) % 3
+SMALL = {"tarflow": {"width": 8, "blocks": 2, "depth": 1}, "spline": {"width": 8}}
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_densities_of_the_data(name: str, away: torch.device) -> None:
     spec = DataSpec((4,), "vector", 3, ("a", "b", "c"))
     x = X.flatten(1)[:, :4]
     torch.manual_seed(0)
-    density = build("density", name, spec)
+    density = build("density", name, spec, **SMALL.get(name, {}))
     if isinstance(density, genlab.FittedDensity):
         genlab.fit_density(density, Examples(x, Y))
     else:
