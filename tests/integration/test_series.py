@@ -365,6 +365,19 @@ def test_a_sweep_has_trackers_and_an_engine_with_parameters(
     assert written["data"] == str(tmp_path)
 
 
+def test_series_of_which_two_runs_are_done_are_compared(
+    sweep: Path, tmp_path: Path, command: Callable[..., Any]
+) -> None:
+    budget, two, out = "[budget.smoke]\n", tmp_path / "two.toml", tmp_path / "runs" / "smoke"
+    sweep.write_text(SMALL + budget + '[sweep]\n"optimiser.lr" = [1e-3]\n')
+    two.write_text(SMALL + budget + '[sweep]\nsampler = ["ddim", "euler"]\n')
+    said = command("reproduce", sweep, two, "--budget", "smoke", "--out", out.parent)
+    assert said.status == 0
+    assert not list((out / "rates").glob("comparison*"))
+    with (out / "two" / "comparison.csv").open() as file:
+        assert [row["run"] for row in csv.DictReader(file)] == ["ddim", "euler"]
+
+
 # -- comparisons ---------------------------------------------------------------------------------
 
 
