@@ -353,5 +353,6 @@ def test_a_class_shows_the_arguments_of_its_constructor() -> None:
         "couplings",
         "width",
     ]
-    assert [*inspect.signature(registry("sampler").get("naive")).parameters] == ["grid"]
+    ratio = inspect.signature(registry("degradation").get("blur")).parameters["ratio"]
+    assert (ratio.annotation, ratio.default, str(ratio.kind)) == (float, 12.0, "keyword-only")
     assert inspect.signature(type("Plain", (Component,), {})).parameters == {}

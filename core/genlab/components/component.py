@@ -11,6 +11,7 @@ import abc
 import html
 import inspect
 import re
+import typing
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -35,12 +36,18 @@ class _Checked(abc.ABCMeta):
 
     @property
     def __signature__(cls) -> inspect.Signature:
-        """What a caller writes: the arguments of the constructor."""
+        """What a caller writes: the arguments of the constructor, with their types but not their bounds."""
         init = cls.__init__  # type: ignore[misc]
         if init is object.__init__:
             return inspect.Signature()
-        own = list(inspect.signature(init).parameters.values())
-        return inspect.Signature(own[1:])
+        try:
+            hints = typing.get_type_hints(init)
+        except NameError:  # a name that is imported for type checking only
+            hints = {}
+        _, *own = inspect.signature(init).parameters.values()
+        return inspect.Signature(
+            [p.replace(annotation=hints.get(p.name, p.annotation)) for p in own]
+        )
 
     def __call__(cls, *context: Any, **given: Any) -> Any:
         checked = check_parameters(cls, given)
