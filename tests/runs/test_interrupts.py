@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 from pathlib import Path
@@ -155,6 +156,20 @@ def test_a_step_that_is_broken_off_is_never_saved(
     whole = start_run(TINY, out=tmp_path / "whole")
     one, two = (read_checkpoint(at / "checkpoints/last.safetensors") for at in (out, whole.path))
     assert all(bool((one.tensors[key] == value).all()) for key, value in two.tensors.items())
+
+
+def test_without_a_checkpoint_a_run_begins_anew_and_its_log_has_every_step_once(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(Interrupted):
+        start_run(TINY, out=out, trackers=[Signals(number=signal.SIGINT, step=3)])
+    assert len(genlab.open_run(out).history) == 3
+    shutil.rmtree(out / "checkpoints")
+    again = Signals(number=signal.SIGINT)
+    continue_run(out, trackers=[again])
+    assert again.steps == list(range(1, 9))
+    assert [line["step"] for line in genlab.open_run(out).history] == again.steps
 
 
 def _interrupt(*_: Any) -> None:
