@@ -172,5 +172,13 @@ def test_without_a_checkpoint_a_run_begins_anew_and_its_log_has_every_step_once(
     assert [line["step"] for line in genlab.open_run(out).history] == again.steps
 
 
+def test_what_was_evaluated_before_a_run_stopped_is_not_evaluated_again(tmp_path: Path) -> None:
+    out, request = tmp_path / "run", {**TINY, "evaluation": {"times": 4, "count": 20}}
+    with pytest.raises(Interrupted):
+        start_run(request, out=out, trackers=[Signals(number=signal.SIGINT, step=5)])
+    continue_run(out)
+    assert [line["step"] for line in genlab.open_run(out).evaluations] == [2, 4, 6, 8]
+
+
 def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt

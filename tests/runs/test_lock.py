@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -83,6 +84,29 @@ def test_a_writer_on_another_host_is_believed_while_it_shows_life(tmp_path: Path
     else:
         with locked(tmp_path, "genlab resume"):
             pass
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_process_of_this_host_is_believed_where_the_file_system_knows_no_locks(
+    known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it knows them, a lock that nobody holds is free, whoever has got the number of its process."""
+
+    def unknown(*_: object) -> None:
+        raise OSError("no locks available")
+
+    if not known:
+        monkeypatch.setattr(lock.fcntl, "flock", unknown)
+    file, alive, dead = tmp_path / LOCK, os.getppid(), 2**22 + 1
+    for process in (alive, dead):
+        record = {"host": socket.gethostname(), "process": process, "doing": "genlab run"}
+        file.write_text(json.dumps(record))
+        if process == alive and not known:
+            with pytest.raises(RequestError, match=f"process {alive}"), locked(tmp_path, "a look"):
+                pass
+        else:
+            with locked(tmp_path, "a look"):
+                pass
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"host": 3}', "\x00" * 9])
