@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -23,6 +24,7 @@ from genlab.report.output import state_pixels
 from genlab.report.page import page_steps, write_page
 from genlab.report.text import count, duration, number
 
+WRITTEN = Path(__file__).parent / "looks" / "page.html"
 VOID = {"meta", "img", "input", "br", "link"}
 
 
@@ -124,6 +126,18 @@ def test_the_headline_has_the_facts() -> None:
     for fact in ("blur on mnist", "dataset mnist", "degradation blur", "parameters 391 k",
                  "steps 1,000", "training time 1 min 14 s", "device cuda", "seed 11"):  # fmt: skip
         assert fact in text, fact
+
+
+def test_the_page_is_that_which_is_written_down() -> None:
+    """But for pictures, style and scripts; GENLAB_RENEW=1 writes it down anew."""
+    html = render(
+        report(metrics={"metrics": [record(interval=[3.1, 4.2]), record()], "speed_s": 4.5})
+    )
+    html = re.sub(r"(base64,)[\w+/=]+", r"\1...", html)
+    html = re.sub(r"(<style>|<script>).*?(</style>|</script>)", r"\1\2", html, flags=re.S)
+    if os.environ.get("GENLAB_RENEW"):
+        WRITTEN.write_text(html, "utf-8")
+    assert html == WRITTEN.read_text("utf-8")
 
 
 def test_every_number_is_there() -> None:
