@@ -48,7 +48,9 @@ def test_check_runs_the_contract_of_every_role(
     assert rows[check]["outcome"] == "passed"
     assert rows[check]["meaning"].endswith(".")
     assert rows[check]["example"] is None
-    assert 0 < sum(row["seconds"] for row in rows.values()) < 600  # of these checks, not of the machine
+    assert (
+        0 < sum(row["seconds"] for row in rows.values()) < 600
+    )  # of these checks, not of the machine
 
 
 def test_the_table_says_what_broke_and_how(capsys: pytest.CaptureFixture[str]) -> None:
