@@ -150,7 +150,9 @@ def test_a_density_alone_is_trained_or_fitted() -> None:
     trained = resolved(density="realnvp", dataset="moons")
     assert isinstance(trained.method, TrainedAlone)
     assert (trained.title, trained.made_of) == ("realnvp on moons", "realnvp")
-    assert trained.method.learned.objective == Chosen("likelihood", {"likelihood": 1.0})
+    assert trained.method.learned.objective == Chosen(
+        "likelihood", {"likelihood": 1.0, "label_smoothing": 0.0}
+    )
     assert trained.method.learned.optimiser.params["lr"] == 2e-3
     assert trained.method.learned.settings.clip == 50.0
     bounded = resolved(density="glow").method
