@@ -207,3 +207,13 @@ def test_unknown_names_are_answered_with_those_that_exist() -> None:
     assert str(unknown_setting("menu", "x", [], "a menu")) == (
         "unknown parameter menu.x. A menu has no parameters."
     )
+
+
+def test_a_long_name_is_not_repeated_whole() -> None:
+    name = "x" * 5000
+    for error in (
+        unknown_setting("restorer", name, ["jitter"], "restorer"),
+        unknown_setting("", name, ["seed"], "the configuration"),
+    ):
+        assert len(str(error)) < 200
+        assert "xxx..." in str(error)
