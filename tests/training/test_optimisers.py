@@ -275,7 +275,7 @@ def test_any_iterable_of_weights_will_do(make: Callable[..., Optimiser]) -> None
 @pytest.mark.parametrize(
     ("make", "wrong"),
     [(AdamW, {"lr": 0}), (AdamW, {"betas": (0.9, 1.0)}), (AdamW, {"weight_decay": -1}),
-     (Muon, {"momentum": 1.0}), (Muon, {"gain": 0}), (Muon, {"iterations": 0})],
+     (Muon, {"momentum": 1.0}), (Muon, {"momentum": -0.1}), (Muon, {"gain": 0}), (Muon, {"iterations": 0})],
 )  # fmt: skip
 def test_wrong_parameters_are_refused(
     make: Callable[..., Optimiser], wrong: dict[str, Any]
