@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,3 +121,10 @@ def test_requests_to_a_run_are_checked(
     assert "has used up its budget" in refused(capsys, "resume", run)
     assert "one budget" in refused(capsys, "resume", run, "--steps", "70", "--minutes", "1")
     assert sorted(blur_run.path.rglob("*")) == before
+
+
+def test_a_long_value_is_not_repeated_whole(command: Callable[..., Any]) -> None:
+    said = command("run", "--seed", "x" * 5000)
+    assert said.status == 2
+    assert "xxx..." in said.err
+    assert len(said.err) < 200
