@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +51,7 @@ def compiled() -> Rival:
     """Our flow as `training.compile` trains it."""
     flow = ours()
     network = torch.compile(flow.module)
-    return Rival(flow.module, lambda x: network(x)[:, 0], flow.sample)
+    return replace(flow, log_prob=lambda x: network(x)[:, 0])
 
 
 def zuko_nice() -> Rival:

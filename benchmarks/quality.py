@@ -85,7 +85,7 @@ def ours(degradation: str, data: Path, count: int) -> Iterator[tuple[float, floa
         with tempfile.TemporaryDirectory() as folder:
             run = genlab.run(
                 dataset="mnist", degradation=degradation, minutes=minutes, metrics=["frechet"], figures=[],
-                data=data, out=Path(folder, "run"), set={"sampling.count": count, "evaluation.times": 0},
+                data=data, out=Path(folder, "run"), set={"sampling.count": count},
             )  # fmt: skip
             spent = sum(run.status.done.get(stage, 0.0) for stage in ("prior", "training"))
             yield spent / 60, run.records[0]["value"]

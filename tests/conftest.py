@@ -106,6 +106,18 @@ def moons_flow(tmp_path_factory: pytest.TempPathFactory) -> genlab.Run:
     )  # fmt: skip
 
 
+@pytest.fixture
+def written() -> Callable[[Path, str], str]:
+    """Give what is written down in a file, where with GENLAB_RENEW=1 what was found is put first."""
+
+    def read(file: Path, found: str) -> str:
+        if os.environ.get("GENLAB_RENEW"):
+            file.write_text(found, "utf-8")
+        return file.read_text("utf-8")
+
+    return read
+
+
 @dataclass(frozen=True)
 class Said:
     """How a command ended, and what it said."""

@@ -15,10 +15,10 @@ from pathlib import PurePath
 from typing import Any
 
 __all__ = ["BrokenComponentError", "FileError", "GenlabError", "Interrupted", "RequestError", "RunError",
-           "TakenError", "brief", "is_out_of_memory", "listed", "nearest", "printable", "raised",
-           "unknown",
-           "worded_os_error"]  # fmt: skip
+           "TakenError", "brief", "cut", "is_out_of_memory", "listed", "nearest", "printable", "raised",
+           "unknown", "worded_os_error"]  # fmt: skip
 
+_NAME = 60  # letters of a name that a message repeats
 _BRIEF = 80  # characters of what was given that a message repeats
 _LISTED = 160  # characters of a list in a message
 
@@ -69,6 +69,16 @@ def brief(given: Any, most: int = _BRIEF) -> str:
     text = " ".join(text.split())
     text = "".join(c if c.isprintable() else "?" for c in text)
     return text if len(text) <= most else f"{text[: most - most // 3 - 1]}…{text[-(most // 3) :]}"
+
+
+def cut(name: str, most: int = _NAME) -> str:
+    """Return a name as a message repeats it: as it is, or its beginning.
+
+    Args:
+        name: What was given.
+        most: Letters.
+    """
+    return name if len(name) <= most else f"{name[: most - 3]}..."
 
 
 def listed(items: Iterable[str], most: int = _LISTED, between: str = ", ") -> str:

@@ -91,6 +91,9 @@ def test_numbers_fit_a_narrow_terminal_without_a_broken_word(
     console = plain_console()
     console.width = 80
     console.print(display.numbers_table([{"name": name, **record} for name in names], width=80))
+    small = {"name": names[1], "value": 0.0068441, "n": 1000, "baseline": 0.00031234}
+    both = [{**small, "interval": [0.97531, 0.98462]}, {**record, "name": "bound", "baseline": 1.0}]
+    console.print(display.numbers_table(both, width=80))
     said = capsys.readouterr().out
     for whole in (
         "bound-above-entropy ",
@@ -100,9 +103,11 @@ def test_numbers_fit_a_narrow_terminal_without_a_broken_word(
         "-12.36 to -12.33 ",
         " -12.35 ± 0.012",
         " 0.01234 ",
+        " 0.0003123 ",
         " 10000",
     ):
         assert whole in said
+    assert said.count("classifier-confidence/ ") == 2
 
 
 def drawn(width: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,9 +34,8 @@ def public(owner: ModuleType | type, module: str) -> Iterator[tuple[str, Any]]:
     """Give the functions and classes that are defined there, and the methods of classes."""
     for name, value in sorted(vars(owner).items()):
         value = inspect.unwrap(getattr(value, "__func__", value))
-        settings = inspect.isclass(value) and issubclass(
-            value, BaseModel
-        )  # whose names users write
+        # users write the names of settings, wherever these stand
+        settings = inspect.isclass(value) and issubclass(value, BaseModel)
         shown = settings or not name.startswith("_")
         if shown and callable(value) and getattr(value, "__module__", "") == module:
             yield f"{owner.__name__}.{name}", value
@@ -56,7 +54,7 @@ def defaults(name: str, value: Any) -> Iterator[str]:
             yield f"{name} {parameter.name}={default!r}"
 
 
-def test_defaults_are_those_that_are_written_down() -> None:
+def test_defaults_are_those_that_are_written_down(written: Callable[[Path, str], str]) -> None:
     found = {
         line
         for package in (genlab, genlab_plugins)
@@ -64,7 +62,5 @@ def test_defaults_are_those_that_are_written_down() -> None:
         for name, value in public(module, module.__name__)
         for line in defaults(name, value)
     }
-    if os.environ.get("GENLAB_RENEW"):
-        WRITTEN.write_text("\n".join(sorted(found)) + "\n", "utf-8")
-    written = set(WRITTEN.read_text("utf-8").splitlines())
-    assert {"gone": written - found, "new": found - written} == {"gone": set(), "new": set()}
+    known = set(written(WRITTEN, "\n".join(sorted(found)) + "\n").splitlines())
+    assert {"gone": known - found, "new": found - known} == {"gone": set(), "new": set()}

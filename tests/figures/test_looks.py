@@ -5,9 +5,8 @@ After a change that is meant, look at the pictures, and write it down anew with 
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,20 +127,24 @@ def alike(one: str, other: str) -> bool:
     return np.allclose(a, b, rtol=0.02, atol=0.004)
 
 
-def check(drawing: Drawing | None, file: Path) -> None:
+@pytest.fixture
+def check(written: Callable[[Path, str], str]) -> Callable[[Drawing | None, str], None]:
     """Hold a drawing against what is written down about it."""
-    assert drawing is not None
-    found = described(drawing)
-    if os.environ.get("GENLAB_RENEW"):
-        file.write_text("\n".join(found) + "\n", "utf-8")
-    assert not differences(file.read_text("utf-8").splitlines(), found)
+
+    def checked(drawing: Drawing | None, name: str) -> None:
+        assert drawing is not None
+        found = described(drawing)
+        known = written(WRITTEN / f"{name}.txt", "\n".join(found) + "\n")
+        assert not differences(known.splitlines(), found)
+
+    return checked
 
 
 @pytest.mark.parametrize(("run", "name"), CASES)
 def test_a_figure_shows_what_is_written_down(
-    run: SmallRun, name: str, request: pytest.FixtureRequest
+    run: SmallRun, name: str, request: pytest.FixtureRequest, check: Callable[..., None]
 ) -> None:
-    check(draw(run, name), WRITTEN / f"{request.node.callspec.id}.txt")
+    check(draw(run, name), request.node.callspec.id)
 
 
 def images(n: int, seed: int = 0) -> torch.Tensor:
@@ -179,5 +182,5 @@ def compared(kind: str) -> Drawing | None:
 @pytest.mark.parametrize(
     "kind", ["bars", "curves", "degradations", "restoration", "images", "points", "series"]
 )
-def test_a_comparison_shows_what_is_written_down(kind: str) -> None:
-    check(compared(kind), WRITTEN / f"compared-{kind}.txt")
+def test_a_comparison_shows_what_is_written_down(kind: str, check: Callable[..., None]) -> None:
+    check(compared(kind), f"compared-{kind}")

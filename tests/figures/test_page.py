@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -128,16 +128,14 @@ def test_the_headline_has_the_facts() -> None:
         assert fact in text, fact
 
 
-def test_the_page_is_that_which_is_written_down() -> None:
+def test_the_page_is_that_which_is_written_down(written: Callable[[Path, str], str]) -> None:
     """But for pictures, style and scripts; GENLAB_RENEW=1 writes it down anew."""
     html = render(
         report(metrics={"metrics": [record(interval=[3.1, 4.2]), record()], "speed_s": 4.5})
     )
     html = re.sub(r"(base64,)[\w+/=]+", r"\1...", html)
     html = re.sub(r"(<style>|<script>).*?(</style>|</script>)", r"\1\2", html, flags=re.S)
-    if os.environ.get("GENLAB_RENEW"):
-        WRITTEN.write_text(html, "utf-8")
-    assert html == WRITTEN.read_text("utf-8")
+    assert html == written(WRITTEN, html)
 
 
 def test_every_number_is_there() -> None:

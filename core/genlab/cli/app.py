@@ -42,6 +42,7 @@ from genlab.errors import (
     GenlabError,
     Interrupted,
     RequestError,
+    cut,
     is_out_of_memory,
     raised,
     unknown,
@@ -222,10 +223,7 @@ def exit_status(arguments: list[str] | None) -> int:
     try:
         return _status([each for each in given if each != TRACEBACK])
     except click.ClickException as error:
-        words = (
-            f"{each[:57]}..." if len(each) > 60 else each for each in error.format_message().split()
-        )
-        return _say(" ".join(words), 2)
+        return _say(" ".join(map(cut, error.format_message().split())), 2)
     except RequestError as error:
         return _say(str(error), 2, error if whole else None)
     except _StoppedError as error:

@@ -220,11 +220,11 @@ def numbers_table(records: Sequence[Mapping[str, Any]], *, width: int = _WIDE) -
         records: The numbers.
         width: Columns of the terminal.
     """
-    numbers = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
+    numbers = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     numbers.add_column("metric", overflow="fold")  # the end of a name is what tells it from others
     numbers.add_column("value", justify="right", no_wrap=True)
     numbers.add_column("95 % interval", justify="right", no_wrap=True)
-    numbers.add_column("real against real", justify="right", max_width=len("against"))
+    numbers.add_column("real\nagainst\nreal", justify="right", no_wrap=True)
     numbers.add_column("samples", justify="right", no_wrap=True)
     for record in records:
         value = f"{record['value']:.4g}"

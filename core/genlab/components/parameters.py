@@ -21,7 +21,7 @@ import docstring_parser
 import pydantic
 
 from genlab.components.foreign import called_here
-from genlab.errors import RequestError, nearest
+from genlab.errors import RequestError, cut, nearest
 
 __all__ = [
     "Parameter",
@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 _LIKE = 0.8  # how much a misspelled name is like the right one, rather than another word for it
-_LONG = 60  # letters of a name that a message repeats
 
 NONE = "none"
 """How a file and the command line write ``None``."""
@@ -219,7 +218,7 @@ def unknown_setting(where: str, key: str, known: Iterable[str], owner: str) -> R
         owner: What has them, in words.
     """
     known = list(known)
-    told = _told(f"{where}.{key}" if where else key)
+    told = cut(f"{where}.{key}" if where else key)
     what = f"unknown parameter {told}" if where else f"unknown setting {told!r}"
     close = nearest(key, known, most=1)
     here = called_here(where, key)
@@ -230,16 +229,11 @@ def unknown_setting(where: str, key: str, known: Iterable[str], owner: str) -> R
     return RequestError(f"{what}.{hint} {owner[:1].upper()}{owner[1:]} {has}.")
 
 
-def _told(name: str) -> str:
-    """Return a name as a message repeats it: not too long."""
-    return name if len(name) <= _LONG else f"{name[: _LONG - 3]}..."
-
-
 def worded(error: pydantic.ValidationError, where: str) -> str:
     """Word a validation error as one line: what was given, and what is allowed."""
     lines = []
     for item in error.errors(include_url=False):
-        place = _told(".".join(str(p) for p in (where, *item["loc"]) if p != ""))
+        place = cut(".".join(str(p) for p in (where, *item["loc"]) if p != ""))
         message = item["msg"].removeprefix("Value error, ")
         message = message[0].lower() + message[1:]
         given = item["input"]

@@ -113,9 +113,8 @@ def _mixed_states(
             some.flatten(0, 1), shared, generator=generator, start=t, steps=steps, sampler=sampler
         )
         ends.append(model.in_range(end_of(walked).cpu()).reshape(some.shape))
-        if torch.equal(
-            generator.get_state(), begin
-        ):  # a walk that draws nothing is the same for many
+        # a walk that draws nothing is the same for many
+        if torch.equal(generator.get_state(), begin):
             at_once = max(_AT_ONCE // max(len(a), 1), 1)
     return torch.cat(ends)
 

@@ -19,7 +19,7 @@ from typing import Any
 from genlab.errors import Interrupted
 from genlab.place import is_first
 
-__all__ = ["Interrupts", "listening"]
+__all__ = ["Interrupts", "going_on", "listening"]
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2")
 """Ctrl-C; the end of a job; what SLURM sends before it, and what submitit lets it send."""
@@ -58,8 +58,13 @@ class Interrupts:
             os.write(2, f"{name}: stops after this step; a second one ends at once\n".encode())
 
     def _stopped(self) -> Interrupted:
-        going_on = "" if self.path is None else f"; to go on: genlab resume {self.path}"
-        return Interrupted(f"stopped by {self.asked}{going_on}")
+        told = f"stopped by {self.asked}"
+        return Interrupted(told if self.path is None else f"{told}; {going_on(self.path)}")
+
+
+def going_on(path: Path) -> str:
+    """Say what to type to go on with a run."""
+    return f"to go on: genlab resume {path}"
 
 
 @contextmanager

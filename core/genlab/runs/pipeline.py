@@ -21,7 +21,7 @@ from genlab.errors import (
 from genlab.processes import EndedError, Group, together
 from genlab.runs.fingerprint import fingerprint
 from genlab.runs.folder import RunFolder
-from genlab.runs.interrupts import Interrupts
+from genlab.runs.interrupts import Interrupts, going_on
 from genlab.runs.opening import misfit
 from genlab.runs.prepared import prepared
 from genlab.runs.record import packages, versions
@@ -170,7 +170,7 @@ class Pipeline:
         where = f"stopped in the stage {stage}" if stage else "stopped"
         if stage == "training" and saved is not None:
             where += f", with a checkpoint of step {saved}"
-        return f"{where}; to go on: genlab resume {self.folder.path}"
+        return f"{where}; {going_on(self.folder.path)}"
 
     def _worded(self, error: Exception) -> str:
         """Say in words what the system could not do; nothing where the error is of another kind."""
