@@ -200,10 +200,11 @@ class _Study:
         return bool(self._state(trial) == self.optuna.trial.TrialState.PRUNED)
 
     def tell(self, trial: optuna.trial.Trial, value: float) -> None:
-        """Write down the number of a trial, unless that has happened."""
-        if not self._state(trial).is_finished():
-            failed = self.optuna.trial.TrialState.FAIL if math.isnan(value) else None
-            trial.study.tell(trial, None if failed else value, state=failed)
+        """Write down the number of a trial, unless that has happened, in another process, too."""
+        failed = self.optuna.trial.TrialState.FAIL if math.isnan(value) else None
+        with self._locked():
+            if not self._state(trial).is_finished():
+                trial.study.tell(trial, None if failed else value, state=failed)
 
     def tell_stopped(self, trial: optuna.trial.Trial) -> None:
         """Write down that a trial was given up."""
@@ -261,7 +262,7 @@ class _Study:
 
     @contextmanager
     def _locked(self) -> Iterator[Any]:
-        """Let no other process choose meanwhile; on file systems that are shared, too."""
+        """Let no other process choose or tell meanwhile; on file systems that are shared, too."""
         journal = self.optuna.storages.journal
         lock = journal.JournalFileOpenLock(f"{self.file}.choice")
         lock.acquire()
