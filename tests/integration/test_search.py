@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor
 
 import genlab
 from genlab import Outcome, RequestError
-from genlab.runs.search import best_of
+from genlab.runs.search import best_of, carry_out_trial
 from genlab.runs.series import swept
 from genlab.testing.tiny import Perceptron
 
@@ -129,6 +130,23 @@ def test_the_seed_settles_the_choices_and_two_sweeps_share_their_trials(tmp_path
         genlab.sweep(search(1, sampler="random", seed=seed), out=out, **SHARED)
         (alone,) = known(out, seed)
         assert (alone.params == both["trial-0-000"]) is (seed == 0)
+
+
+def test_a_number_that_several_sweeps_tell_at_once_is_told_once(tmp_path: Path) -> None:
+    """Each finds the run done at the same moment."""
+    (outcome,) = genlab.sweep(search(1), out=tmp_path, **SHARED)
+    for _ in range(5):
+        (tmp_path / "search.journal").unlink()
+        together = threading.Barrier(4)
+
+        def found_done(job: genlab.Job, _: Any, together: threading.Barrier = together) -> Outcome:
+            together.wait(60)
+            return Outcome(job, "was done")
+
+        with ThreadPoolExecutor(4) as pool:
+            done = [pool.submit(carry_out_trial, outcome.job, [], found_done) for _ in range(4)]
+            assert {each.result().status for each in done} == {"was done"}
+        assert [each.state.name for each in known(tmp_path)] == ["COMPLETE"]
 
 
 def test_hopeless_trials_are_stopped_and_stay_stopped(tmp_path: Path) -> None:
