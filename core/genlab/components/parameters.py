@@ -21,7 +21,7 @@ import docstring_parser
 import pydantic
 
 from genlab.components.foreign import called_here
-from genlab.errors import RequestError, cut, nearest
+from genlab.errors import RequestError, cut, listed, nearest
 
 __all__ = [
     "Parameter",
@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 _LIKE = 0.8  # how much a misspelled name is like the right one, rather than another word for it
+_ROOM = 250  # characters of all that is wrong with the values of a table
 
 NONE = "none"
 """How a file and the command line write ``None``."""
@@ -230,7 +231,7 @@ def unknown_setting(where: str, key: str, known: Iterable[str], owner: str) -> R
 
 
 def worded(error: pydantic.ValidationError, where: str) -> str:
-    """Word a validation error as one line: what was given, and what is allowed."""
+    """Word a validation error as one line that is not too long: what was given, and what is allowed."""
     lines = []
     for item in error.errors(include_url=False):
         place = cut(".".join(str(p) for p in (where, *item["loc"]) if p != ""))
@@ -240,7 +241,7 @@ def worded(error: pydantic.ValidationError, where: str) -> str:
         hidden = isinstance(given, Mapping | pydantic.BaseModel) or item["type"] == "missing"
         shown = "" if hidden else f" (given: {_short(given)})"
         lines.append(f"{place}: {message}{shown}" if place else f"{message}{shown}")
-    return "; ".join(dict.fromkeys(lines))
+    return listed(dict.fromkeys(lines), _ROOM, "; ")
 
 
 def _short(value: Any) -> str:
