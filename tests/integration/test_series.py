@@ -243,6 +243,53 @@ def test_a_study_of_three_degradations_and_two_samplers_trains_three_models(
     assert {"comparison.csv", "numbers.png", "samples.png"} <= {f.name for f in found.files}
 
 
+def test_a_study_of_priors_trains_once_and_fits_each(tmp_path: Path) -> None:
+    """Its runs have the weights and the samples of runs of their own."""
+    counting = Counting()
+    shared: dict[str, Any] = {
+        "dataset": "digits", "degradation": "blur", "metrics": [], "figures": [], "steps": 4,
+        "backbone": {"name": "unet", "channels": [8]},
+        "set": {"training.batch": 16, "sampling": {"count": 20, "steps": 2}},
+    }  # fmt: skip
+    study = {"prior": ["normal", {"name": "gmm", "components": 2}], "sampler": ["naive", "cold"]}
+    outcomes = genlab.sweep(study, out=tmp_path / "study", trackers=[counting], **shared)
+    assert [outcome.message for outcome in outcomes] == [""] * 4
+    assert counting.trainings == [outcomes[0].job.path.name]
+    for number, prior in ((1, "normal"), (2, study["prior"][1])):
+        of_study = genlab.open_run(outcomes[number].job.path)
+        alone = genlab.run(
+            prior=prior, sampler=study["sampler"][number % 2], out=tmp_path / str(number), **shared
+        )
+        assert torch.equal(of_study.samples(20)[0], alone.samples(20)[0])
+        for file in ("last", "prior"):
+            own, others = (
+                read_checkpoint(run.path / f"checkpoints/{file}.safetensors").tensors
+                for run in (of_study, alone)
+            )
+            assert own.keys() == others.keys()
+            assert all(torch.equal(own[key], others[key]) for key in own)
+
+
+def test_priors_that_no_file_tells_apart_are_each_fitted(tmp_path: Path) -> None:
+    counting = Counting()
+    degradation = genlab.build("degradation", "pixelate")
+    data = genlab.load("digits")
+    priors = [
+        genlab.fit_prior(degradation, data.train, data.spec, density="diffusion", steps=n).density
+        for n in (1, 2)
+    ]
+    outcomes = genlab.sweep(
+        {"prior": priors}, out=tmp_path / "study", trackers=[counting], dataset="digits", metrics=[],
+        degradation="pixelate", figures=[], steps=2, backbone={"name": "unet", "channels": [8]},
+        set={"training.batch": 8, "sampling": {"count": 4, "steps": 2}, "prior_training.steps": 1},
+    )  # fmt: skip
+    assert [outcome.message for outcome in outcomes] == ["", ""]
+    assert len(counting.trainings) == 1
+    first, second = (genlab.open_run(o.job.path, components={"prior": prior})
+                     for o, prior in zip(outcomes, priors, strict=True))  # fmt: skip
+    assert not torch.equal(first.samples(4)[0], second.samples(4)[0])
+
+
 class Constant(nn.Module):
     """Says the same whatever it sees."""
 

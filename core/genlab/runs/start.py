@@ -11,7 +11,7 @@ from typing import Any
 
 from genlab.components.dataset import DataSpec
 from genlab.components.registry import build
-from genlab.config import Objects, Request, Resolution, Resolved, made, resolve
+from genlab.config import Chosen, Objects, Request, Resolution, Resolved, made, resolve
 from genlab.errors import RequestError
 from genlab.files import draft, sweep_drafts
 from genlab.guards import file_name
@@ -24,11 +24,12 @@ from genlab.runs.lock import locked
 from genlab.runs.opening import checked_objects, warn_of_versions
 from genlab.runs.pipeline import Pipeline
 from genlab.runs.run import Run
-from genlab.runs.status import STAGES, Stage, read_status
+from genlab.runs.status import Stage, read_status
 
 __all__ = ["UNTRAINED", "built_trackers", "continue_run", "start_run"]
 
-UNTRAINED = ("metrics", "figures", "experiment", "sampling", "sampler")
+OF_PRIORS = ("prior", "prior_training", "prior_optimiser")
+UNTRAINED = ("metrics", "figures", "experiment", "sampling", "sampler", *OF_PRIORS)
 """The parts of a request that trained weights do not depend on, unless a run evaluates while it trains."""
 
 
@@ -236,10 +237,15 @@ def _same_training(config: Resolved, sibling: Path) -> bool:
 
 def _is_written(config: Resolved) -> bool:
     """Say whether a file tells all that is trained: modules, tensors and local classes may look the same."""
-    chosen = [each for slot, each in config.components() if slot != "sampler"]
+    chosen = [each for slot, each in config.components() if slot not in UNTRAINED]
     if config.evaluation.times:
         chosen = [*(each for _, each in config.components()), *config.metrics]
-    return not any(each.unwritten or "<" in each.target for each in chosen)
+    return all(map(_is_told, chosen))
+
+
+def _is_told(chosen: Chosen) -> bool:
+    """Say whether a file tells a component from any other."""
+    return not chosen.unwritten and "<" not in chosen.target
 
 
 def _training_of(config: Resolved) -> dict[str, Any]:
@@ -252,16 +258,27 @@ def _training_of(config: Resolved) -> dict[str, Any]:
     return {key: value for key, value in tables.items() if key not in UNTRAINED}
 
 
+def _same_prior(config: Resolved, other: Resolved) -> bool:
+    """Say whether two runs that train the same have the same prior, as far as their files tell."""
+    told = all(_is_told(each) for slot, each in config.components() if slot in OF_PRIORS)
+    one, two = config.flat(), other.flat()
+    return told and all(one.get(key) == two.get(key) for key in OF_PRIORS)
+
+
 def _take_training(sibling: RunFolder, pipeline: Pipeline) -> None:
-    """Copy the trained weights of another run, and the log of its training."""
+    """Copy the trained weights of another run, the log of its training, and its prior if it is the same."""
     folder = pipeline.folder
-    for source, target in (
-        (sibling.checkpoints.prior, folder.checkpoints.prior),
-        (sibling.history_file, folder.history_file),
-        (sibling.checkpoints.last, folder.checkpoints.last),
-    ):
+    copied: dict[Path, Path] = {
+        sibling.history_file: folder.history_file,
+        sibling.checkpoints.last: folder.checkpoints.last,
+    }
+    stages: list[Stage] = ["training"]
+    if _same_prior(pipeline.work.config, sibling.config()):
+        copied = {sibling.checkpoints.prior: folder.checkpoints.prior, **copied}
+        stages = ["prior", "training"]
+    for source, target in copied.items():
         if source.is_file():
             with draft(target) as file:
                 shutil.copyfile(source, file)
     done = read_status(sibling.status_file).done
-    pipeline.adopt({stage: done[stage] for stage in STAGES[:2]})
+    pipeline.adopt({stage: done[stage] for stage in stages})
