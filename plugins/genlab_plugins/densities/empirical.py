@@ -73,7 +73,7 @@ class Empirical(FittedDensity):
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return log densities ``(B,)`` in nats."""
-        each = self._each(x)
+        each = self.each(x)
         if y is not None:
             each = each.where(self._fitting(y), -torch.inf)
         counts = torch.isfinite(each).sum(1).clamp_min(1)
@@ -82,20 +82,23 @@ class Empirical(FittedDensity):
     def joint_log_prob(self, x: Tensor) -> Tensor:
         """Return ``log p(x, y = k)`` for every class, ``(B, K)``."""
         own = self.labels == torch.arange(max(self.classes, 1), device=x.device)[:, None]
-        joint = self._each(x)[:, None].where(own, -torch.inf).logsumexp(2)
+        joint = self.each(x)[:, None].where(own, -torch.inf).logsumexp(2)
         return joint - math.log(len(self.examples))
 
     def sample(self, n: int, y: Tensor | None = None, *, generator: torch.Generator) -> Tensor:
         """Draw ``(n, *shape)``."""
-        device = self.scale.device
-        if y is None:
-            k = torch.randint(len(self.examples), (n,), generator=generator, device=device)
-        else:
-            k = torch.multinomial(self._fitting(y).float(), 1, generator=generator)[:, 0]
-        w = torch.randn(n, len(self.scale), generator=generator, device=device)
+        k = self.chosen(n, y, generator=generator)
+        w = torch.randn(n, len(self.scale), generator=generator, device=self.scale.device)
         return (self.examples[k] + self.scale * w.to(self.scale)).reshape(n, *self.shape)
 
-    def _each(self, x: Tensor) -> Tensor:
+    def chosen(self, n: int, y: Tensor | None, *, generator: torch.Generator) -> Tensor:
+        """Draw the numbers ``(n,)`` of examples with the labels asked for."""
+        if y is None:
+            device = self.scale.device
+            return torch.randint(len(self.examples), (n,), generator=generator, device=device)
+        return torch.multinomial(self._fitting(y).float(), 1, generator=generator)[:, 0]
+
+    def each(self, x: Tensor) -> Tensor:
         """Return the log densities of ``x`` under the kernel of every example, ``(B, N)``."""
         u, v = x.flatten(1) / self.scale, self.examples / self.scale
         distance = torch.cdist(u, v, compute_mode="donot_use_mm_for_euclid_dist").square()
@@ -109,7 +112,6 @@ class Empirical(FittedDensity):
 
 def take_sizes(module: torch.nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
     """Give the buffers the sizes of a state that is about to be loaded."""
-    for name in ("examples", "labels"):
+    for name, buffer in list(module.named_buffers(recurse=False)):
         if prefix + name in state:
-            like = getattr(module, name)
-            setattr(module, name, torch.empty_like(state[prefix + name], device=like.device))
+            setattr(module, name, torch.empty_like(state[prefix + name], device=buffer.device))
