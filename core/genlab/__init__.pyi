@@ -29,6 +29,7 @@ from .components import GaussianDegradation as GaussianDegradation
 from .components import HasIntervals as HasIntervals
 from .components import HasModes as HasModes
 from .components import Hooks as Hooks
+from .components import ImplicitDensity as ImplicitDensity
 from .components import InvertibleDegradation as InvertibleDegradation
 from .components import Job as Job
 from .components import Kind as Kind

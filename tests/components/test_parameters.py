@@ -224,6 +224,6 @@ def test_of_many_wrong_values_a_message_tells_as_many_as_it_has_room_for() -> No
         def __init__(self, *, ovens: int, cooks: int, tables: int, plates: int) -> None: ...
 
     wrong = dict.fromkeys(("ovens", "cooks", "tables", "plates"), "\U0002ebe1" * 7)
-    with pytest.raises(RequestError, match="kitchen.ovens: .*; and 3 more$") as caught:
+    with pytest.raises(RequestError, match=r"kitchen.ovens: .*; and 3 more$") as caught:
         check_parameters(Kitchen, wrong, where="kitchen")
     assert len(str(caught.value)) <= 300

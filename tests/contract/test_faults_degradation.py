@@ -134,6 +134,13 @@ class KeepsEverything(Plain):
         return c.reshape(len(c), *shape).clone()
 
 
+class LaysOutTooMuch(Plain):
+    """Calls the shape of the example that of the few numbers."""
+
+    def layout(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape
+
+
 class RemembersTheShape(Plain):
     """Expands to the shape of the data that was degraded last."""
 
@@ -246,6 +253,7 @@ FAULTS: list[tuple[Callable[[], Degradation], str]] = [
     (NaNOfConstants, "finite_everywhere"),
     (WrongSummary, "summary_round_trip"),
     (KeepsEverything, "summary_is_small"),
+    (LaysOutTooMuch, "layout_is_of_the_summary"),
     (RemembersTheShape, "remembers_nothing"),
     (Unpicklable, "picklable"),
     (DrawsNothing, "draw_fits_tag"),

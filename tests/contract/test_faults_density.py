@@ -9,7 +9,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genlab import DataSpec, Density, DensityTags, FittedDensity, RequestError
+from genlab import (
+    DataSpec,
+    Density,
+    DensityTags,
+    FittedDensity,
+    ImplicitDensity,
+    Network,
+    Objective,
+    RequestError,
+)
 from genlab.testing import check_density, component_checks, density_checks
 from genlab.testing.tiny import AffineFlow
 
@@ -259,6 +268,109 @@ class CountsTheUnknown(Normals):
         return log_prob if y is not None else log_prob + math.log1p(getattr(self, "lost", 0.0))
 
 
+class Sampled(ImplicitDensity):
+    """A sound density without a log density: noise around the centre of each class, which it learns."""
+
+    tags = DensityTags(conditional=True)
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__()
+        if spec.kind != "vector":
+            raise RequestError("noise around centres of vectors")
+        self.centres = nn.Parameter(torch.randn(max(spec.classes, 1), spec.shape[0]))
+        self.register_buffer("shift", torch.zeros(spec.shape))
+        self.register_buffer("scale", torch.ones(spec.shape))
+
+    def objective(self) -> Objective:
+        return SquaredDistance(self)
+
+    def sample(self, n: int, y: Tensor | None = None, *, generator: torch.Generator) -> Tensor:
+        y = torch.zeros(n, dtype=torch.int64, device=self.scale.device) if y is None else y
+        w = torch.randn(n, len(self.scale), generator=generator, device=self.scale.device)
+        with torch.no_grad():
+            return self.shift + self.scale * (w + self.centres[y])
+
+
+class SquaredDistance(Objective):
+    def __init__(self, density: Sampled) -> None:
+        self.density = density
+
+    @property
+    def module(self) -> nn.Module:
+        return self.density
+
+    def initialise(self, x: Tensor, *, generator: torch.Generator) -> None:
+        self.density.shift.copy_(x.mean(0))
+        self.density.scale.copy_(x.std(0))
+
+    def __call__(
+        self, network: Network, x: Tensor, y: Tensor | None, *, generator: torch.Generator
+    ) -> Tensor:
+        scaled = (x - self.density.shift) / self.density.scale
+        centres = self.density.centres
+        near = centres if y is None else centres[y]
+        return (scaled[:, None] - near).square().mean()
+
+
+class HasALogDensity(Sampled):
+    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return x.new_zeros(len(x))
+
+
+class HasADeadParameter(Sampled):
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__(spec)
+        self.dead = nn.Parameter(torch.ones(1))
+
+
+class StaysWhereItIs(Sampled):
+    def objective(self) -> Objective:
+        class Unmeasured(SquaredDistance):
+            def initialise(self, x: Tensor, *, generator: torch.Generator) -> None:
+                return
+
+        return Unmeasured(self)
+
+
+class DrawsFromAll(Sampled):
+    def sample(self, n: int, y: Tensor | None = None, *, generator: torch.Generator) -> Tensor:
+        torch.rand(1)
+        return super().sample(n, y, generator=generator)
+
+
+class ForgetsItsCentre(Sampled):
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__(spec)
+        self.extra = torch.randn(spec.shape[0])
+
+    def sample(self, n: int, y: Tensor | None = None, *, generator: torch.Generator) -> Tensor:
+        x = super().sample(n, y, generator=generator)
+        return x + self.extra.to(x)
+
+
+class DrawsInDoublePrecision(Sampled):
+    def sample(self, n: int, y: Tensor | None = None, *, generator: torch.Generator) -> Tensor:
+        x = super().sample(n, y, generator=generator)
+        return x.double().to(x.dtype)
+
+
+class HearsNoLabel(Sampled):
+    def sample(self, n: int, y: Tensor | None = None, *, generator: torch.Generator) -> Tensor:
+        return super().sample(n, None, generator=generator)
+
+
+FAULTS_WITHOUT_LOG_DENSITY: list[tuple[type[Density], str]] = [
+    (HasALogDensity, "refuses_log_prob"),
+    (HasADeadParameter, "gradient_reaches_parameters"),
+    (StaysWhereItIs, "follows_the_data"),
+    (DrawsFromAll, "global_rng_untouched"),
+    (ForgetsItsCentre, "state_dict_round_trip"),
+    (DrawsInDoublePrecision, "no_float64_off_the_cpu"),
+    (HearsNoLabel, "labels_matter"),
+]
+
 FAULTS: list[tuple[type[Density], str]] = [
     (RaisesSomethingElse, "takes_what_its_tags_say"),
     (DoublePrecision, "no_float64_off_the_cpu"),
@@ -286,7 +398,7 @@ FAULTS: list[tuple[type[Density], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("broken", "check"), FAULTS)
+@pytest.mark.parametrize(("broken", "check"), FAULTS + FAULTS_WITHOUT_LOG_DENSITY)
 def test_alone_found(broken: type[Density], check: str, found: Any) -> None:
     assert found(density_checks(broken)) == [check]
 
@@ -309,6 +421,9 @@ def test_every_check_has_a_fault() -> None:
         check.name for check in component_checks(lambda: Affine(DataSpec((2,), "vector")))
     }
     assert names - of_every_role == {check for _, check in FAULTS}
+    drawn = {"takes_what_its_tags_say", "sample_shape", "sample_reproducible"}
+    found = {check.name for check in density_checks(Sampled)} - of_every_role - drawn
+    assert found == {check for _, check in FAULTS_WITHOUT_LOG_DENSITY}
 
 
 def test_one_that_cannot_be_built_shows_once(found: Any) -> None:
@@ -329,6 +444,6 @@ def test_parameters_may_be_empty(found: Any) -> None:
     assert found(density_checks(Empty)) == []
 
 
-@pytest.mark.parametrize("sound", [Affine, AffineFlow, Normals])
+@pytest.mark.parametrize("sound", [Affine, AffineFlow, Normals, Sampled])
 def test_sound_ones_pass(sound: type[Density]) -> None:
     check_density(sound)

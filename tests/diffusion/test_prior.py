@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genlab import DataSpec, DegradationTags, Examples, Prior
+from genlab import DataSpec, DegradationTags, Examples, Prior, build
 from genlab.diffusion import summaries, summary_spec
 from genlab.testing import CosineNoise, Fade
 from genlab.testing.tiny import AffineFlow
@@ -105,3 +105,22 @@ def test_what_is_left_is_known_from_the_shape_alone() -> None:
     assert summary_spec(Fade(), SPEC) == DataSpec((2,), "vector", 2, ("a", "b"))
     assert summary_spec(Hides(), SPEC.unlabelled()) == DataSpec((2,), "vector")
     assert summary_spec(CosineNoise(), SPEC).shape == (0,)
+
+
+@pytest.mark.parametrize("name", ["pixelate", "kaleidoscope", "ink", "mask-dropout", "mix"])
+def test_a_prior_is_told_which_image_the_numbers_are(name: str) -> None:
+    """Of an image whose columns are of one colour each, so are those of what is left."""
+    degradation = build("degradation", name)
+    spec = summary_spec(degradation, DataSpec((2, 12, 16), "image"))
+    assert spec.layout[0] == 2
+    generator = torch.Generator().manual_seed(0)
+    x = (torch.rand(3, 2, 1, 16, generator=generator) * 2 - 1).expand(3, 2, 12, 16).contiguous()
+    z = degradation.draw(x, generator=generator)
+    left = degradation.summarize(degradation.degrade(x, torch.ones(3), z))
+    cells = left.reshape(3, *spec.layout)
+    assert torch.allclose(cells, cells[:, :, :1].expand_as(cells), atol=1e-3)
+    assert (cells.std(-1) > 0.01).all()
+
+
+def test_numbers_of_vectors_are_no_image() -> None:
+    assert summary_spec(build("degradation", "mix"), DataSpec((4,), "vector")).layout == ()

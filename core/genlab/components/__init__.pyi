@@ -33,6 +33,7 @@ from .density import Density as Density
 from .density import DensityTags as DensityTags
 from .density import FittedDensity as FittedDensity
 from .density import Flow as Flow
+from .density import ImplicitDensity as ImplicitDensity
 from .engine import Engine as Engine
 from .engine import Job as Job
 from .engine import Outcome as Outcome

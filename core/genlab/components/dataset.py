@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import abc
 import html
+import math
 import operator
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -68,9 +69,12 @@ class DataSpec:
         names: Names of the classes, in the order of their labels.
         levels: Number of grey levels of an image: its values are the multiples of ``2 / (levels - 1)``
             from -1 to 1. 0: its values are continuous.
+        layout: Of vectors whose numbers are the cells of an image, row by row: its shape ``(C, H, W)``.
+            Empty: they are no cells.
 
     Raises:
-        RequestError: The shape is none of this kind, or a name is no UTF-8.
+        RequestError: The shape is none of this kind, the layout has another number of cells, or a name is
+            no UTF-8.
 
     Example:
         >>> spec = DataSpec((3, 32, 32), "image", classes=2, names=("cat", "dog"))
@@ -83,6 +87,7 @@ class DataSpec:
     classes: int = 0
     names: tuple[str, ...] = ()
     levels: int = 256
+    layout: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a shape that is none of this kind, and names that no file can hold."""
@@ -91,6 +96,10 @@ class DataSpec:
         whole = all(isinstance(side, int) and side >= 0 for side in self.shape)
         if len(self.shape) != DIMENSIONS[self.kind] or not whole:
             raise RequestError(f"{brief(self.shape)} is no shape of data of the kind {self.kind!r}")
+        if self.layout and (self.kind, self.shape) != ("vector", (math.prod(self.layout),)):
+            raise RequestError(
+                f"{brief(self.shape)} numbers are no image of shape {brief(self.layout)}"
+            )
         wrong = next((name for name in self.names if printable(name) != name), None)
         if wrong is not None:
             raise RequestError(

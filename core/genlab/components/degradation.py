@@ -164,6 +164,17 @@ class Degradation(Component):
             x_1 ``(B, *shape)``.
         """
 
+    def layout(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return which image the few numbers are, row by row, so that a prior can see neighbours.
+
+        Args:
+            shape: Shape of one example.
+
+        Returns:
+            Its shape ``(C, rows, columns)``, or ``()`` where they are none, as here.
+        """
+        return ()
+
     def advice(self) -> Advice:
         """Return what goes well with the degradation.
 

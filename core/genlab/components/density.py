@@ -11,8 +11,10 @@ from torch import Tensor
 
 from genlab.components.dataset import Kind
 from genlab.components.module import ModuleComponent
+from genlab.components.objective import Objective
+from genlab.errors import RequestError
 
-__all__ = ["Density", "DensityTags", "FittedDensity", "Flow"]
+__all__ = ["Density", "DensityTags", "FittedDensity", "Flow", "ImplicitDensity"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Density(ModuleComponent):
     """A distribution with a density (abstract).
 
     The constructor takes the :class:`~genlab.DataSpec` first and its own parameters as keywords. One that is
-    neither a :class:`FittedDensity` nor a :class:`Flow` is trained by gradients.
+    neither a :class:`FittedDensity` nor a :class:`Flow` is trained by gradients. An :class:`ImplicitDensity`
+    draws examples and has no log density.
     """
 
     role: ClassVar[str] = "density"
@@ -141,3 +144,35 @@ class Flow(Density):
         Returns:
             x ``(B, *shape)`` and ``ladj = log |det dx/dz|`` of shape ``(B,)``.
         """
+
+
+class ImplicitDensity(Density):
+    """A distribution that can be drawn from and has no log density (abstract).
+
+    It serves as the prior of degraded states, and its training makes small what it says itself. There is
+    nothing to compare a data set with, so that it is no model of data on its own.
+
+    Source: Mohamed & Lakshminarayanan 2016 (arXiv:1610.03483) for the name.
+    """
+
+    @abc.abstractmethod
+    def objective(self) -> Objective:
+        """Return what a step of its training minimises."""
+
+    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Refuse: there is no log density.
+
+        Raises:
+            RequestError: Always.
+        """
+        raise RequestError(
+            f"{type(self).__name__} draws examples and has no log density: it can be a prior"
+        )
+
+    def joint_log_prob(self, x: Tensor) -> Tensor:
+        """Refuse; see :meth:`log_prob`.
+
+        Raises:
+            RequestError: Always.
+        """
+        return self.log_prob(x)

@@ -15,7 +15,7 @@ from genlab.components.backbone import FittedBackbone
 from genlab.components.component import Component
 from genlab.components.dataset import Dataset, DataSpec
 from genlab.components.degradation import Advice, Degradation
-from genlab.components.density import FittedDensity
+from genlab.components.density import FittedDensity, ImplicitDensity
 from genlab.components.parameters import parameters
 from genlab.components.registry import registry
 from genlab.config.bounds import bounded, require_spec_fits
@@ -201,6 +201,11 @@ class _Resolver:
         density = self._whole("density", "")
         why = f"the density {density.name!r} stands alone, without a degradation"
         refuse_unused(self.given, OF_A_DIFFUSION, why)
+        if _is_a("density", density, self.objects, ImplicitDensity):
+            raise RequestError(
+                f"the density {density.name!r} draws examples and has no log density, so that it cannot "
+                f"stand alone: prior={density.name} draws the state that a degradation leaves"
+            )
         if _is_fitted("density", density, self.objects):
             refuse_untrained(self.given, f"the density {density.name!r}")
             return FittedAlone(density)
@@ -314,12 +319,15 @@ def _takes(role: str, name: str, kind: str) -> bool:
 
 def _is_fitted(slot: str, chosen: Chosen, objects: Objects) -> bool:
     """Say whether a density or a backbone is fitted at once."""
-    fitted = (FittedDensity, FittedBackbone)
+    return _is_a(slot, chosen, objects, FittedDensity, FittedBackbone)
+
+
+def _is_a(slot: str, chosen: Chosen, objects: Objects, *classes: type[Component]) -> bool:
     found = objects.get(slot)
     if isinstance(found, Component):
-        return isinstance(found, fitted)
+        return isinstance(found, classes)
     cls: Callable[..., Any] = class_of(slot, chosen, objects)
-    return inspect.isclass(cls) and issubclass(cls, fitted)
+    return inspect.isclass(cls) and issubclass(cls, classes)
 
 
 def _is_broken(role: str, chosen: Chosen) -> bool:

@@ -88,4 +88,5 @@ def summary_spec(degradation: Degradation, spec: DataSpec) -> DataSpec:
     generator = torch.Generator().manual_seed(0)
     z = degradation.draw(probe, generator=generator)
     c = degradation.summarize(degradation.degrade(probe, torch.ones(2), z))
-    return DataSpec(tuple(c.shape[1:]), "vector", spec.classes, spec.names)
+    layout = degradation.layout(spec.shape) if spec.kind == "image" else ()
+    return DataSpec(tuple(c.shape[1:]), "vector", spec.classes, spec.names, layout=layout)

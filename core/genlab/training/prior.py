@@ -9,7 +9,7 @@ import torch
 
 from genlab.components.dataset import DataSpec, Examples
 from genlab.components.degradation import Degradation
-from genlab.components.density import Density, FittedDensity
+from genlab.components.density import Density, FittedDensity, ImplicitDensity
 from genlab.components.optimiser import MakeOptimiser, Optimiser
 from genlab.components.registry import build
 from genlab.diffusion.prior import Prior, summaries, summary_spec
@@ -78,8 +78,9 @@ def fit_prior(
     if isinstance(built, FittedDensity):
         built.fit(c, y, generator=generator)
     else:
+        own = built.objective() if isinstance(built, ImplicitDensity) else None
         fit(
-            Likelihood(built), Examples(c, y), optimiser=optimiser, seed=seed, device=device, log=log,
+            own or Likelihood(built), Examples(c, y), optimiser=optimiser, seed=seed, device=device, log=log,
             **{**_without_budget(settings), **settings},
         )  # fmt: skip
     return Prior(degradation, spec, built.eval())

@@ -65,6 +65,10 @@ class Covering(LinearDegradation):
         """Return the smooth image with these block means."""
         return smooth_image(c, coarse_grid(self.carry, shape), shape)
 
+    def layout(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the grid of blocks."""
+        return (shape[0], *coarse_grid(self.carry, shape))
+
     def _mask(self, x: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         if z is None:
             raise ValueError(f"{type(self).__name__} needs the z that draw() returns")

@@ -100,6 +100,10 @@ class Ink(InvertibleDegradation):
         lowest = 0.1 * means.amin(1).reshape(-1, 1, 1, 1)  # a smooth image may undershoot
         return self._paper(torch.maximum(e, lowest), c)
 
+    def layout(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the grid of blocks."""
+        return (shape[0], *self.carried(shape))
+
     def _exponent(self, x: Tensor, t: Tensor) -> Tensor:
         sigma = self.blur.sigma(t.cpu().double(), tuple(x.shape[1:])).reshape(-1, 1, 1, 1)
         return -0.5 * sigma.square() * lattice_laplacian(x.shape[-2], x.shape[-1], sigma)

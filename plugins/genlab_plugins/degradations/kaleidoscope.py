@@ -6,7 +6,12 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
-from genlab_plugins.degradations.partitions import cross_fade, last_means, last_spread
+from genlab_plugins.degradations.partitions import (
+    cross_fade,
+    last_means,
+    last_parts,
+    last_spread,
+)
 from genlab_plugins.degradations.symmetric import SymmetricDegradation
 
 __all__ = ["Kaleidoscope"]
@@ -44,6 +49,10 @@ class Kaleidoscope(SymmetricDegradation):
     def expand(self, c: Tensor, shape: tuple[int, ...], *, generator: torch.Generator) -> Tensor:
         """Return the packet, unfolded."""
         return last_spread(c, shape, self.side, _fold)
+
+    def layout(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the folded packet as an image."""
+        return last_parts(shape, self.side, _fold)
 
 
 def _fold(labels: Tensor, n: int) -> Tensor:

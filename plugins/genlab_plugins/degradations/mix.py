@@ -84,3 +84,7 @@ class Mix(AdditiveDegradation, LinearDegradation, InvertibleDegradation):
     def expand(self, c: Tensor, shape: tuple[int, ...], *, generator: torch.Generator) -> Tensor:
         """Return the whole example."""
         return c.reshape(len(c), *shape).clone()
+
+    def layout(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of an example, where it is an image."""
+        return shape if len(shape) == 3 else ()

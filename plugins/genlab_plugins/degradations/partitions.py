@@ -20,7 +20,7 @@ from torch import Tensor
 
 from genlab import right_expand
 
-__all__ = ["Rule", "axis_labels", "cross_fade", "last_means", "last_spread"]
+__all__ = ["Rule", "axis_labels", "cross_fade", "last_means", "last_parts", "last_spread"]
 
 Rule = Callable[[Tensor, int], Tensor]
 """Takes labels in 0 ... n - 1 and n; returns labels in 0 ... (n + 1) // 2 - 1."""
@@ -68,10 +68,16 @@ def last_means(x_1: Tensor, side: int, rule: Rule) -> Tensor:
     return (rows @ x_1 @ columns.mT).flatten(1)
 
 
+def last_parts(shape: tuple[int, ...], side: int, rule: Rule) -> tuple[int, int, int]:
+    """Return the channels, rows and columns of the parts of the last partition."""
+    rows, columns = (int(axis_labels(n, side, rule)[-1].max()) + 1 for n in shape[-2:])
+    return shape[0], rows, columns
+
+
 def last_spread(c: Tensor, shape: tuple[int, ...], side: int, rule: Rule) -> Tensor:
     """Return the images ``(B, *shape)`` that are constant at these means over each part."""
     rows, columns = (axis_labels(n, side, rule)[-1].to(c.device) for n in shape[-2:])
-    parts = c.reshape(len(c), shape[0], int(rows.max()) + 1, int(columns.max()) + 1)
+    parts = c.reshape(len(c), *last_parts(shape, side, rule))
     return parts[:, :, rows][..., columns]
 
 

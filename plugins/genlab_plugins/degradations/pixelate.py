@@ -9,7 +9,12 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from genlab import Advice
-from genlab_plugins.degradations.partitions import cross_fade, last_means, last_spread
+from genlab_plugins.degradations.partitions import (
+    cross_fade,
+    last_means,
+    last_parts,
+    last_spread,
+)
 from genlab_plugins.degradations.symmetric import SymmetricDegradation
 
 __all__ = ["Pixelate"]
@@ -49,6 +54,10 @@ class Pixelate(SymmetricDegradation):
     def expand(self, c: Tensor, shape: tuple[int, ...], *, generator: torch.Generator) -> Tensor:
         """Return blocks of these means."""
         return last_spread(c, shape, self.side, _pairs)
+
+    def layout(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the image that the blocks are."""
+        return last_parts(shape, self.side, _pairs)
 
 
 def _pairs(labels: Tensor, n: int) -> Tensor:

@@ -32,6 +32,18 @@ def _summary_round_trip(case: Case) -> None:
             require_close(again, given, 1e-4, f"c {name}, shape {shape}")
 
 
+def _layout_is_of_the_summary(case: Case) -> None:
+    """layout() is empty, or the shape of an image with as many cells as summarize() returns numbers."""
+    for shape in case.shapes:
+        layout = case.degradation.layout(shape)
+        if not layout:
+            continue
+        x_0 = example_data(shape, 2)
+        k = case.summarize(case.at(x_0, 1.0, case.draw(x_0))).shape[-1]
+        require(len(layout) == 3, f"the layout {layout} is no image, shape {shape}")
+        require(math.prod(layout) == k, f"the layout {layout} of {k} numbers, shape {shape}")
+
+
 def _terminal_state_is_explained(case: Case) -> None:
     """x_1 holds nothing of x_0 that c does not: it is expand(c), or its noise ignores x_0."""
     stochastic = case.degradation.tags.stochastic
@@ -68,4 +80,9 @@ def _require_noise(x_0: Tensor, x_1: Tensor, built: Tensor, shape: Shape) -> Non
     )
 
 
-ENDS = (_summary_is_small, _summary_round_trip, _terminal_state_is_explained)
+ENDS = (
+    _summary_is_small,
+    _summary_round_trip,
+    _layout_is_of_the_summary,
+    _terminal_state_is_explained,
+)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from genlab.components.density import FittedDensity, Flow
+from genlab.components.density import FittedDensity, Flow, ImplicitDensity
 from genlab.testing.check import Check, bind, run_checks
 from genlab.testing.component import component_checks
 from genlab.testing.density.case import BuildDensity, Case
 from genlab.testing.density.classes import CONDITIONAL, FITTED_CONDITIONAL
+from genlab.testing.density.implicit import IMPLICIT, IMPLICIT_CONDITIONAL
 from genlab.testing.density.learning import FITTED, FLOW, TRAINED
-from genlab.testing.density.probabilities import ALWAYS, BUILT, ON_THE_PLANE
+from genlab.testing.density.probabilities import ALWAYS, BUILT, DRAWN, ON_THE_PLANE
 
 __all__ = ["BuildDensity", "check_density", "density_checks"]
 
@@ -39,6 +40,13 @@ def density_checks(build: BuildDensity) -> Iterator[Check]:
     if not case.specs:
         return
     density = case.any()
+    yield from bind(DRAWN, case)
+    if isinstance(density, ImplicitDensity):
+        yield from bind(IMPLICIT, case)
+        if density.tags.conditional:
+            yield from bind(IMPLICIT_CONDITIONAL, case)
+        yield from component_checks(case.any)
+        return
     yield from bind(ALWAYS, case)
     if "vector" in density.tags.data:
         yield from bind(ON_THE_PLANE, case)

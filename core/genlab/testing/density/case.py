@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from genlab.components.dataset import DataSpec
-from genlab.components.density import Density, FittedDensity, Flow
+from genlab.components.density import Density, FittedDensity, Flow, ImplicitDensity
 from genlab.testing.check import example_data, seeded
 from genlab.testing.plane import Plane
 from genlab.testing.specs import built, fitting, labelled
@@ -91,6 +91,13 @@ class Case:
             raise AssertionError(f"built for {spec} it is no Flow")
         return density
 
+    def ready_implicit(self, spec: DataSpec) -> ImplicitDensity:
+        """Return a copy of one without a log density, with random parameters."""
+        density = self.ready(spec)
+        if not isinstance(density, ImplicitDensity):
+            raise AssertionError(f"built for {spec} it is no ImplicitDensity")
+        return density
+
     def ready(self, spec: DataSpec) -> Density:
         """Return a copy of a density in eval mode that is no special case."""
         if spec not in self.made:
@@ -122,6 +129,8 @@ class Case:
         with torch.no_grad():
             if isinstance(density, Flow):
                 density.initialise(x, generator=generator)
+            if isinstance(density, ImplicitDensity):
+                density.objective().initialise(x, generator=generator)
             for p in density.parameters():
                 inputs = max(math.prod(p.shape[1:]), 1)
                 p.add_(0.1 / math.sqrt(inputs) * torch.randn(p.shape, generator=generator))

@@ -17,7 +17,7 @@ from genlab.testing.elsewhere import require_no_float64
 from genlab.testing.plane import require_samples_fit
 from genlab.testing.specs import require_built_as_tags_say
 
-__all__ = ["ALWAYS", "BUILT", "ON_THE_PLANE"]
+__all__ = ["ALWAYS", "BUILT", "DRAWN", "ON_THE_PLANE"]
 
 _MANY = 97  # examples of a large batch
 
@@ -146,12 +146,12 @@ def _no_float64_off_the_cpu(case: Case) -> None:
 
 BUILT = (_takes_what_its_tags_say,)
 """The check of one that can be built for no small data at all."""
+DRAWN = (_sample_shape, _sample_reproducible)
+"""The checks of what is drawn, also without a log density."""
 ALWAYS = (
     _log_prob_shape,
     _batch_independent,
     _inputs_not_mutated,
-    _sample_shape,
-    _sample_reproducible,
     _global_rng_untouched,
     _state_dict_round_trip,
     _no_float64_off_the_cpu,
