@@ -97,7 +97,7 @@ def test_without_anything_it_is_gaussian_noise_on_the_digits() -> None:
         ("mask-dropout", "x0", 0.0, "l2", 0.25, "cold", "gmm"),
         ("mix", "x0", 0.0, "l2", 0.0, "cold", "empirical"),
         ("ink", "x0", 0.04, "l1", 0.25, "cold", "gmm"),
-        ("gravity", "x0", 0.04, "l2", 0.25, "naive", "gmm"),
+        ("gravity", "x0", 0.04, "l2", 0.25, "naive", "parzen"),
     ],
 )
 def test_the_advice_of_a_degradation_is_written_out(

@@ -48,7 +48,7 @@ class Gravity(Degradation):
 
     def advice(self) -> Advice:
         """Return what goes well with gravity: the naive sampler, and the mean, which keeps the mass."""
-        return replace(super().advice(), sampler="naive", loss="l2")
+        return replace(super().advice(), sampler="naive", loss="l2", prior="parzen")
 
     def draw(self, x_0: Tensor, *, generator: torch.Generator) -> None:
         """Return None: sand falls deterministically."""

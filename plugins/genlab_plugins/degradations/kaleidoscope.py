@@ -2,10 +2,13 @@ r"""Kaleidoscope: the image is laid over its own mirror image, again and again."
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
+from genlab import Advice
 from genlab_plugins.degradations.partitions import (
     cross_fade,
     last_means,
@@ -37,6 +40,10 @@ class Kaleidoscope(SymmetricDegradation):
 
     def __init__(self, *, side: PositiveInt = 8) -> None:
         self.side = side
+
+    def advice(self) -> Advice:
+        """Return what goes well with folding: a prior of true black."""
+        return replace(super().advice(), prior="parzen")
 
     def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Fold each image to its own time."""

@@ -40,8 +40,8 @@ class Pixelate(SymmetricDegradation):
         self.side = side
 
     def advice(self) -> Advice:
-        """Return what goes well with merging pixels: the naive sampler, and a prior that draws true black."""
-        return replace(super().advice(), sampler="naive", prior="calibrated")
+        """Return what goes well with merging pixels: the naive sampler, and a prior of true black."""
+        return replace(super().advice(), sampler="naive", prior="parzen")
 
     def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Pixelate each image to its own time."""

@@ -49,14 +49,14 @@ ADVICE = {
     "blur-cascade": ("gmm", "cold", "x0", "l1", "uniform", 0.25, 0.04),
     "blur-noise": ("gmm", "cold", "v", "l2", "uniform", 0.0, 0.0),
     "gaussian": ("gmm", "ddim", "v", "l2", "logit-normal", 0.0, 0.0),
-    "gravity": ("gmm", "naive", "x0", "l2", "uniform", 0.25, 0.04),
+    "gravity": ("parzen", "naive", "x0", "l2", "uniform", 0.25, 0.04),
     "ink": ("gmm", "cold", "x0", "l1", "uniform", 0.25, 0.04),
-    "kaleidoscope": ("gmm", "cold", "x0", "l1", "uniform", 0.25, 0.04),
+    "kaleidoscope": ("parzen", "cold", "x0", "l1", "uniform", 0.25, 0.04),
     "mask-box": ("gmm", "cold", "x0", "l2", "uniform", 0.25, 0.0),
     "mask-dropout": ("gmm", "cold", "x0", "l2", "uniform", 0.25, 0.0),
     "mask-gaussian": ("gmm", "cold", "x0", "l2", "uniform", 0.25, 0.0),
     "mix": ("empirical", "cold", "x0", "l2", "uniform", 0.0, 0.0),
-    "pixelate": ("calibrated", "naive", "x0", "l1", "uniform", 0.25, 0.04),
+    "pixelate": ("parzen", "naive", "x0", "l1", "uniform", 0.25, 0.04),
     "soft-blur": ("gmm", "cold", "v", "l2", "uniform", 0.0, 0.0),
 }
 
