@@ -20,8 +20,9 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TQDM_DISABLE", "1")  # the peers' bars
 
@@ -53,9 +54,7 @@ def main() -> int:
     data = genlab.load("mnist", data=given.data)
 
     def distance(x: Tensor) -> float:
-        return float(
-            genlab.evaluate(x.clamp(-1, 1), data, ["frechet"], intervals=False)[0]["value"]
-        )
+        return _frechet(genlab.evaluate(x.clamp(-1, 1), data, ["frechet"], intervals=False))
 
     pixels = data.train.x
     sides: dict[str, Callable[[], Iterator[tuple[float, float]]]] = {
@@ -88,7 +87,12 @@ def ours(degradation: str, data: Path, count: int) -> Iterator[tuple[float, floa
                 data=data, out=Path(folder, "run"), set={"sampling.count": count},
             )  # fmt: skip
             spent = sum(run.status.done.get(stage, 0.0) for stage in ("prior", "training"))
-            yield spent / 60, run.records[0]["value"]
+            yield spent / 60, _frechet(run.records)
+
+
+def _frechet(records: Sequence[Mapping[str, Any]]) -> float:
+    """Return the Fréchet distance among measured numbers."""
+    return float(next(record["value"] for record in records if record["name"] == "frechet"))
 
 
 def of_diffusers(
