@@ -1,13 +1,14 @@
 """How long it takes to generate well: the Frechet distance on MNIST over the minutes of training.
 
-    uv run --group benchmarks python benchmarks/quality.py --data DIR [--minutes 20] [--out FILE]
+    uv run --group benchmarks python benchmarks/quality.py --data DIR [--out FILE] [--only NAME]
 
 genlab's Gaussian and blur diffusions are trained with their defaults for a quarter, half, one and two minutes
 each, a prior included. The networks of diffusers and of denoising-diffusion-pytorch are trained by the loops
-of their documentation, batch 128, with a moving average, and looked at after half and all of the time. Time
-that passes while samples are drawn and measured does not count. Each side generates the same number of
-samples, the peers in 50 steps of DDIM, and one classifier measures all. --out FILE writes FILE.json and the
-curves as FILE.png; nothing else should run meanwhile.
+of their documentation, batch 128, with a moving average that forgets the first weights as ours does, and
+looked at after the shares of the time that --at names. Time that passes while samples are drawn and measured
+does not count. Each side generates the same number of samples, the peers in 50 steps of DDIM, and one
+classifier measures all. --out FILE writes FILE.json and the curves as FILE.png, beside those that were
+measured before; --only takes the sides whose name begins so. Nothing else should run meanwhile.
 """
 
 from __future__ import annotations
@@ -29,13 +30,12 @@ os.environ.setdefault("TQDM_DISABLE", "1")  # the peers' bars
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 import genlab
+from genlab.training.average import moving_average
 from networks import BATCH, ddpm_diffusion, ddpm_training, diffusers_training, their_unet
 
 MINUTES = (0.25, 0.5, 1.0, 2.0)
-SHARES = (0.5, 1.0)
 STEPS = 50
 
 Curve = list[tuple[float, float]]
@@ -49,6 +49,10 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=20.0, help="for each of the peers")
     parser.add_argument("--count", type=int, default=2048, help="samples of each")
     parser.add_argument("--out", type=Path, help="where the curves are written, without an ending")
+    parser.add_argument("--only", default="", help="sides whose name begins so")
+    parser.add_argument(
+        "--at", type=float, nargs="+", default=[0.5, 1.0], help="shares of the minutes"
+    )
     given = parser.parse_args()
     torch.manual_seed(0)
     data = genlab.load("mnist", data=given.data)
@@ -56,17 +60,19 @@ def main() -> int:
     def distance(x: Tensor) -> float:
         return _frechet(genlab.evaluate(x.clamp(-1, 1), data, ["frechet"], intervals=False))
 
-    pixels = data.train.x
+    pixels, marks = data.train.x, [60 * given.minutes * share for share in given.at]
     sides: dict[str, Callable[[], Iterator[tuple[float, float]]]] = {
         "genlab, gaussian": lambda: ours("gaussian", given.data, given.count),
         "genlab, blur": lambda: ours("blur", given.data, given.count),
-        "diffusers": lambda: of_diffusers(pixels, given.minutes, given.count, distance),
-        "denoising-diffusion-pytorch": lambda: of_ddpm(
-            pixels, given.minutes, given.count, distance
-        ),
+        "diffusers": lambda: of_diffusers(pixels, marks, given.count, distance),
+        "denoising-diffusion-pytorch": lambda: of_ddpm(pixels, marks, given.count, distance),
     }
     curves: dict[str, Curve] = {}
+    if given.out and given.out.with_suffix(".json").is_file():
+        curves = json.loads(given.out.with_suffix(".json").read_text("utf-8"))
     for name, side in sides.items():
+        if not name.startswith(given.only):
+            continue
         curves[name] = []
         for minutes, value in side():
             curves[name].append((minutes, value))
@@ -96,7 +102,7 @@ def _frechet(records: Sequence[Mapping[str, Any]]) -> float:
 
 
 def of_diffusers(
-    pixels: Tensor, minutes: float, count: int, distance: Callable[[Tensor], float]
+    pixels: Tensor, marks: Sequence[float], count: int, distance: Callable[[Tensor], float]
 ) -> Iterator[tuple[float, float]]:
     """Train the network of diffusers."""
     network = their_unet((32, 64, 64))
@@ -111,12 +117,12 @@ def of_diffusers(
         return x
 
     yield from looked_at(
-        network, diffusers_training(network, pixels), minutes, samples, count, distance
+        network, diffusers_training(network, pixels), marks, samples, count, distance
     )
 
 
 def of_ddpm(
-    pixels: Tensor, minutes: float, count: int, distance: Callable[[Tensor], float]
+    pixels: Tensor, marks: Sequence[float], count: int, distance: Callable[[Tensor], float]
 ) -> Iterator[tuple[float, float]]:
     """Train the network of denoising-diffusion-pytorch."""
     diffusion = ddpm_diffusion(sampling_timesteps=STEPS)
@@ -126,21 +132,20 @@ def of_ddpm(
         return drawn.float() * 2 - 1
 
     yield from looked_at(
-        diffusion, ddpm_training(diffusion, pixels), minutes, samples, count, distance
+        diffusion, ddpm_training(diffusion, pixels), marks, samples, count, distance
     )
 
 
 def looked_at(
     module: nn.Module,
     step: Callable[[], object],
-    minutes: float,
+    marks: Sequence[float],
     samples: Callable[[nn.Module, int], Tensor],
     count: int,
     distance: Callable[[Tensor], float],
 ) -> Iterator[tuple[float, float]]:
-    """Train, and give the distance at each share of the time."""
-    average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(0.995))
-    spent, marks = 0.0, [60 * minutes * share for share in SHARES]
+    """Train, and give the distance after so many seconds."""
+    average, spent, marks = moving_average(module, 0.995), 0.0, list(marks)
     while marks:
         begun = time.perf_counter()
         step()
