@@ -58,7 +58,8 @@ def add(run: genlab.Run, folder: Path) -> None:
 
 def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
     """Yield a row for every sampler of a run whose Fréchet distance was measured, the run's own first."""
-    method, records = run.config.method, run.records
+    method = run.config.method
+    records = [record for record in run.records if not record.get("against")]
     if not isinstance(method, Diffusion) or method.learned is None:
         return  # what is compared are degradations that a network learned to undo
     degradation = method.degradation
@@ -91,6 +92,7 @@ def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
             "jitter": method.restorer.jitter,
             "sampler": sampler,
             "sampling_steps": steps,
+            "prior": None if method.prior is None else method.prior.density.name,
             "frechet": round(record["value"], 3),
             "interval": [round(end, 3) for end in record.get("interval", [])],
             "baseline": round(record["baseline"], 3),

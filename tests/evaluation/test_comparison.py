@@ -311,3 +311,6 @@ def test_one_seed_is_told() -> None:
 def test_a_number_has_a_label() -> None:
     assert Number("f", {}, ()).label == "f"
     assert Number("f", {"sampler": "ddim"}, ()).label == "f (ddim)"
+    assert (
+        Number("f", {"sampler": "ddim", "against": "train"}, ()).label == "f (ddim, against train)"
+    )

@@ -123,6 +123,21 @@ def test_a_distance_to_the_training_split_has_one_half_of_the_test_split_against
     assert not set(ids(stand_in)) & set(ids(against))
 
 
+def test_against_the_training_split_real_examples_are_all_of_that() -> None:
+    """By such numbers something is chosen, and no test example has a part in it."""
+    metric = Means()
+    record, _ = evaluate(samples(60), data(), metric, against="train")
+    assert (record["reference"], record["reference_n"], record["baseline_n"]) == ("train", 60, 60)
+    (_, real), (stand_in, others) = metric.given
+    assert max(ids(real) + ids(stand_in) + ids(others)) < 10_000
+    assert not set(ids(stand_in)) & set(ids(others))
+    with pytest.raises(RequestError, match=r"^unknown split 'val'"):
+        evaluate(samples(60), data(), metric, against="val")  # type: ignore[arg-type]
+    halves = TrainDistance()
+    evaluate(samples(60), data(), halves, against="train")
+    assert min(ids(halves.given[1][0]) + ids(halves.given[1][1])) >= 10_000
+
+
 def test_a_test_split_of_one_is_its_own_baseline() -> None:
     metric = TrainDistance()
     evaluate(samples(5), data(test=1), metric)

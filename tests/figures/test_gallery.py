@@ -454,7 +454,27 @@ def test_an_interpolation_has_the_options_that_it_is_given(make_run: Any) -> Non
     figure = Interpolation(pairs=1, points=3, t=0.9, path="slerp").draw(run)
     a, b = example_pairs(run.data.test, 1)
     between = genlab.interpolate(run.model, a, b, 3, 0.9, path="slerp", seed=5)
-    np.testing.assert_array_equal(shown(figure), shown(interpolation(a, b, between, run.spec)))
+    np.testing.assert_array_equal(
+        shown(figure), shown(interpolation(a, b, between, run.spec, note="t = 0.9"))
+    )
+    assert [text.get_text() for text in figure.texts] == ["both sources degraded to t = 0.9"]
+    flow = Interpolation(pairs=1, points=3, t=0.9).draw(make_run("digits", "flow"))
+    assert not flow.texts, "a flow degrades nothing"
+
+
+def test_an_interpolation_at_several_times_has_a_row_for_each(make_run: Any) -> None:
+    run = make_run("digits", seed=5)
+    figure = Interpolation(points=3, t=(0.2, 0.9)).draw(run)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [
+        "t = 0.2", "t = 0.9"
+    ]  # fmt: skip
+    a, b = example_pairs(run.data.test, 1)
+    each = [genlab.interpolate(run.model, a, b, 3, t, seed=5) for t in (0.2, 0.9)]
+    pair = [x.expand(2, *x.shape[1:]) for x in (a, b)]
+    wanted = interpolation(*pair, torch.cat(each, 1), run.spec, names=["t = 0.2", "t = 0.9"])
+    np.testing.assert_array_equal(shown(figure), shown(wanted))
+    with pytest.raises(RequestError):
+        Interpolation(t=())
 
 
 def test_the_scale_of_the_loss_is_the_one_that_is_asked_for(make_run: Any) -> None:

@@ -36,6 +36,7 @@ from genlab.report.figures.samples import samples
 from genlab.report.figures.samples_over_training import samples_over_training
 from genlab.report.figures.steps import measured_over_steps, over_steps
 from genlab.report.figures.strips import time_labels
+from genlab.report.figures.style import text_width
 from genlab.report.figures.trajectory import Drift, drift
 
 POINTS = DataSpec((2,), "vector", 2, ("in", "out"))
@@ -463,6 +464,7 @@ def test_steps_compares_numbers_of_one_size_of_sample() -> None:
         for steps in (5, 10, 20, 50)
     ]  # fmt: skip
     odd = [{**many[-1], "value": 8.0, "n": 5000}, {**many[0], "n": 1000, "sampling_steps": None}]
+    odd += [{**record, "value": 7.0, "against": "train"} for record in many]
     [ax] = [ax for ax in over_steps([*odd, *many]).axes if ax.axison]
     [line] = [line for line in ax.lines if line.get_marker() == "o"]
     assert line.get_xydata().tolist() == [[r["sampling_steps"], r["value"]] for r in many]
@@ -603,6 +605,15 @@ def test_paths_stand_between_their_sources() -> None:
     assert labels_above(ax) == ["source", "λ = 0", "1", "source"]
     for column, x in enumerate((a, a, b, b)):
         np.testing.assert_array_equal(cell(ax, 1, column, 8, 4), to_uint8(x)[1, ..., 0])
+    figure = interpolation(
+        a, b, torch.stack([a, b]), spec(), names=["means", ""], note="both sources degraded"
+    )
+    (ax,) = figure.axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["means", ""]
+    first, second = ax.get_yticks()
+    assert first < shown(ax).shape[0] / 2 < second, "each name stands beside its row"
+    assert ax.get_position().x0 * figure.get_figwidth() > text_width("means")
+    assert [text.get_text() for text in figure.texts] == ["both sources degraded"]
     with pytest.raises(RequestError, match="of the kind 'vector'"):
         interpolation(a, b, a, POINTS)
 

@@ -228,6 +228,37 @@ def test_evaluate_measures_what_it_was_asked_to_draw(
     assert [len(times) - 1 for times in walks[-2:]] == [3, 4]
 
 
+def test_numbers_against_the_training_split_stand_beside_the_others(
+    digits_run: genlab.Run, tmp_path: Path, command: Callable[..., Any]
+) -> None:
+    shutil.copytree(digits_run.path, tmp_path / "copy")
+    run = genlab.open_run(tmp_path / "copy")
+    before, x = run.records, run.sample(40, steps=2)
+    asked: dict[str, Any] = {"n": 40, "steps": 2}
+    test, train = (
+        run.evaluate("sliced-wasserstein", **asked, against=split) for split in ("test", "train")
+    )
+    assert run.records == [*before, *test, *train]
+    want = genlab.evaluate(x, run.data, "sliced-wasserstein", against="train")
+    assert train == [record | {"sampling_steps": 2, "against": "train"} for record in want]
+    assert train[0]["value"] != test[0]["value"]
+    given = (
+        "evaluate",
+        run.path,
+        "--metric",
+        "sliced-wasserstein",
+        "-n",
+        40,
+        "--steps",
+        2,
+        "--json",
+    )
+    assert json.loads(command(*given, "--against-train").out) == train
+    assert json.loads(command(*given).out) == test
+    only = run.evaluate(n=40, against="train")
+    assert not any(record["name"].startswith("bound") for record in only)
+
+
 def test_wrong_evaluations_are_refused(
     digits_run: genlab.Run, moons_flow: genlab.Run, command: Callable[..., Any]
 ) -> None:
@@ -477,7 +508,7 @@ def test_classifying_by_bayes_rule(
     right = float((posteriors.argmax(1) == y).float().mean())
     assert right > 0.8
     said = command("classify", digits_flow.path, "--json")
-    assert json.loads(said.out) == {"n": len(x), "accuracy": pytest.approx(right)}
+    assert json.loads(said.out) == {"n": len(x), "accuracy": pytest.approx(right), "views": 1}
     record = next(r for r in digits_flow.records if r["name"] == "accuracy")
     assert record["value"] == pytest.approx(right, abs=0.03)
     assert y is not None
@@ -488,3 +519,30 @@ def test_classifying_by_bayes_rule(
     said = command("classify", digits_run.path)
     assert said.status == 2
     assert "diffusion model" in said.err
+
+
+def test_an_image_is_classified_by_several_views(
+    digits_flow: genlab.Run,
+    moons_flow: genlab.Run,
+    digits: genlab.Data,
+    command: Callable[..., Any],
+) -> None:
+    """The posterior is the mean of those of the image moved by up to a pixel, and mirrored."""
+    x, _ = digits.test.first(20)
+    wide = torch.nn.functional.pad(x, (1, 1, 1, 1), mode="replicate")
+    moved = [wide[:, :, i : i + 8, j : j + 8] for i in range(3) for j in range(3)]
+    each = torch.stack([digits_flow.classify(view) for view in moved]).exp()
+    torch.testing.assert_close(digits_flow.classify(x, shift=1).exp(), each.mean(0))
+    both = torch.cat([each, torch.stack([digits_flow.classify(v.flip(3)) for v in moved]).exp()])
+    torch.testing.assert_close(digits_flow.classify(x, shift=1, flip=True).exp(), both.mean(0))
+    mirrored = (digits_flow.classify(x).exp() + digits_flow.classify(x.flip(3)).exp()) / 2
+    torch.testing.assert_close(digits_flow.classify(x, flip=True).exp(), mirrored)
+    for wrong in ({"shift": 8}, {"shift": -1}, {"shift": 0.5}):
+        with pytest.raises(RequestError, match=r"^shift = "):
+            digits_flow.classify(x, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(RequestError, match="views of images"):
+        moons_flow.classify(torch.zeros(1, 2), flip=True)
+    told = json.loads(command("classify", digits_flow.path, "--shift", 1, "--json").out)
+    test, labels = digits.test.first(len(digits.test))
+    right = (digits_flow.classify(test, shift=1).argmax(1) == labels).float().mean()
+    assert told == {"n": len(test), "accuracy": pytest.approx(float(right)), "views": 9}

@@ -19,7 +19,13 @@ ASKED: dict[str, Any] = {
         {
             "runs": ["compared/blur", "compared/ink", "again/blur-1"],
             "commands": [f"evaluate RUN -n 2048 {WALK} --steps 2", "restore RUN -n 9 --steps 2"],
-        }
+        },
+        {
+            "runs": ["compared/blur"],
+            "commands": [
+                "evaluate RUN -n 2048 --metric frechet --sampler cold --against-train --steps 2"
+            ],
+        },
     ],
     "rows": {"again": "compared"},
     "shown": {"compared": ["blur", "fade"], "other": ["blur"]},
@@ -61,6 +67,9 @@ def test_runs_become_results(runs: Path, tmp_path: Path) -> None:
     ]
     measured = results.value("compared/blur", "frechet", steps=2)
     assert len(walked) == 2
+    compared = json.loads((tmp_path / "compared" / "results.json").read_text("utf-8"))["rows"]
+    assert {row["sampler"] for row in compared} == {"naive"}  # the others are for a choice
+    assert {row["prior"] for row in compared} == {"normal"}
     assert measured == pytest.approx(sum(walked) / 2, abs=1e-3)
     assert results.has("compared", "blur-seed-1")
     assert results.value("restoration-blur", "ssim", method="cold") == pytest.approx(

@@ -33,6 +33,15 @@ def test_an_augmented_image_is_the_image_moved(shift: int, flip: bool) -> None:
     assert x[0, 0].flatten().tolist() == list(range(20)), "the data itself is not changed"
 
 
+def test_those_are_mirrored_that_are_named(generator: torch.Generator) -> None:
+    x, state = torch.arange(24.0).reshape(4, 1, 2, 3), generator.get_state()
+    named = torch.tensor([True, False, False, True])
+    found = augment(x, shift=0, flip=named, generator=generator)
+    assert torch.equal(found[named], x[named].flip(3))
+    assert torch.equal(found[~named], x[~named])
+    assert torch.equal(generator.get_state(), state)
+
+
 def test_images_move_each_on_its_own() -> None:
     x = torch.arange(12.0).reshape(1, 1, 4, 3).repeat(30, 1, 1, 1)
     moved = augment(x, shift=2, flip=True, generator=torch.Generator().manual_seed(0))

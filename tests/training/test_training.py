@@ -287,7 +287,8 @@ def test_batches_are_taken_in_the_order_of_their_step() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "changed"), [({}, False), ({"flip": True}, True), ({"shift": 1}, True)]
+    ("settings", "changed"),
+    [({}, False), ({"flip": True}, True), ({"flip": "alternate"}, True), ({"shift": 1}, True)],
 )
 def test_images_are_changed_where_it_is_asked_for(settings: dict[str, Any], changed: bool) -> None:
     x = torch.linspace(-1, 1, 8 * 9).reshape(8, 1, 3, 3)
@@ -299,6 +300,25 @@ def test_images_are_changed_where_it_is_asked_for(settings: dict[str, Any], chan
     rows = {tuple(row) for row in x.flatten(1).tolist()}
     seen = [tuple(row) for batch, _ in made.objective.batches for row in batch.flatten(1).tolist()]
     assert (not set(seen) <= rows) == changed
+
+
+def test_images_are_mirrored_by_turns() -> None:
+    """In every second epoch each, half of them in the first."""
+    x = torch.linspace(-1, 1, 8 * 9).reshape(8, 1, 3, 3)
+    made = training(
+        lambda step, out, x: out.mean(), nn.Conv2d(1, 1, 1), x=x, steps=8, batch=4, flip="alternate"
+    )
+    list(made)
+    assert isinstance(made.objective, Given)
+    mirrored: dict[int, list[bool]] = {number: [] for number in range(8)}
+    for batch, _ in made.objective.batches:
+        for one in batch:
+            for number in range(8):
+                for side, image in ((False, x[number]), (True, x[number].flip(2))):
+                    if torch.equal(one, image):
+                        mirrored[number].append(side)
+    assert all(turns in ([True, False] * 2, [False, True] * 2) for turns in mirrored.values())
+    assert 0 < sum(turns[0] for turns in mirrored.values()) < 8
 
 
 def test_the_module_trains_whatever_it_does_between_two_steps() -> None:

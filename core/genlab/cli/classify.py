@@ -19,6 +19,15 @@ def classify(
         list[Path] | None,
         typer.Argument(help="Picture files; without any, the test split is classified."),
     ] = None,
+    shift: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Pixels: posteriors are averaged over all moves by up to so many of them."
+        ),
+    ] = 0,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Posteriors are averaged over mirror images, too.")
+    ] = False,
     data: Data = None,
     device: Device = "auto",
     as_json: Json = False,
@@ -37,17 +46,19 @@ def classify(
     if not images:
         test = opened.data.test
         x, y = test.first(len(test))
-        posteriors = opened.classify(x.cpu())
+        posteriors = opened.classify(x.cpu(), shift=shift, flip=flip)
         if y is None:
             raise RequestError(f"{opened.config.dataset.name!r} has no labels to compare with")
         right = accuracy(posteriors, y.cpu())
-        found = {"n": len(y), "accuracy": right}
-        typer.echo(
-            json.dumps(found) if as_json else f"accuracy {right:.4f} on {len(y)} test examples"
-        )
+        views = (2 * shift + 1) ** 2 * (1 + flip)
+        found = {"n": len(y), "accuracy": right, "views": views}
+        told = f"accuracy {right:.4f} on {len(y)} test examples"
+        told += f", each by {views} views" if views > 1 else ""
+        typer.echo(json.dumps(found) if as_json else told)
         return
     names = spec.names or tuple(map(str, range(spec.classes)))
-    posteriors = opened.classify(read_pictures(images, spec, opened.picture_rule)).exp()
+    x = read_pictures(images, spec, opened.picture_rule)
+    posteriors = opened.classify(x, shift=shift, flip=flip).exp()
     for file, row in zip(images, posteriors.tolist(), strict=True):
         ranked = sorted(zip(row, names, strict=True), reverse=True)
         if as_json:

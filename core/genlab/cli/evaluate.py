@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -35,6 +35,13 @@ def evaluate(
             autocompletion=names_of("sampler"),
         ),
     ] = None,
+    against_train: Annotated[
+        bool,
+        typer.Option(
+            "--against-train",
+            help="Compare with training examples: by such numbers a sampler is chosen, not by those told.",
+        ),
+    ] = False,
     checkpoint: Checkpoint = "last",
     data: Data = None,
     seed: Seed = 0,
@@ -51,11 +58,14 @@ def evaluate(
     opened = api.open_run(run, device=device, data=data, checkpoint=checkpoint)
     names: list[str | None] = list(sampler) if sampler else [None]
     counts: list[int | None] = list(steps) if steps else [None]
+    against: Literal["train", "test"] = "train" if against_train else "test"
     records = [
         record
         for name in names
         for count in counts
-        for record in opened.evaluate(metric, n=n, steps=count, sampler=name, seed=seed)
+        for record in opened.evaluate(
+            metric, n=n, steps=count, sampler=name, against=against, seed=seed
+        )
     ]
     if as_json:
         typer.echo(json.dumps(records))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from genlab.components.backbone import FittedBackbone
 from genlab.components.dataset import DataSpec
@@ -398,25 +400,58 @@ class DensityModel(Model):
         """
         return self._in_batches(self.density.log_prob, x)
 
-    def classify(self, x: Tensor) -> Tensor:
-        """Return the log posteriors of the classes, ``(B, classes)``, by Bayes' rule.
+    def classify(self, x: Tensor, *, shift: int = 0, flip: bool = False) -> Tensor:
+        r"""Return the log posteriors of the classes, ``(B, classes)``, by Bayes' rule.
+
+        Images can be classified by several views of each, whose posteriors are averaged,
+        :math:`\log \frac{1}{V} \sum_v p(y \mid x_v)`: it is moved by every whole number of pixels up to
+        ``shift`` along both axes, its edge repeated, and mirrored, too.
 
         Args:
             x: Data ``(B, *shape)``.
+            shift: Largest move of an image in pixels; 0: it stays where it is.
+            flip: Whether its mirror image counts as well.
 
         Raises:
-            RequestError: The density knows no classes, or the data has another shape.
+            RequestError: The density knows no classes, or the data has another shape or is no images of which
+                there are views.
         """
         if not self.conditional:
             raise RequestError(
                 "the density was trained without classes; genlab run --classify trains with them"
             )
-        return self._in_batches(self.density.classify, x)
+        views = _views(checked_data(x, self.spec), self.spec, shift, flip)
+        each = torch.stack([self._in_batches(self.density.classify, view) for view in views])
+        return each[0] if len(each) == 1 else each.logsumexp(0) - math.log(len(each))
 
     @torch.no_grad()
     def _in_batches(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         parts = checked_data(x, self.spec).split(self.batch)
         return torch.cat([function(part.to(self.device)).cpu() for part in parts])
+
+
+def _views(x: Tensor, spec: DataSpec, shift: int, flip: bool) -> list[Tensor]:
+    """Return images moved by up to so many pixels, and mirrored.
+
+    Raises:
+        RequestError: The data is no images, or the shift no number of pixels that leaves something of them.
+    """
+    if not shift and not flip:
+        return [x]
+    if spec.kind != "image":
+        raise RequestError(
+            f"shift and flip: there are views of images, and this data is of the kind {spec.kind!r}"
+        )
+    pixels = checked_count("shift", shift, "images are moved by whole pixels") if shift else 0
+    height, width = spec.shape[1:]
+    if pixels >= min(height, width):
+        raise RequestError(
+            f"shift = {shift}: nothing is left of images of {height} x {width} pixels"
+        )
+    padded = functional.pad(x, (pixels, pixels, pixels, pixels), mode="replicate")
+    moves = range(2 * pixels + 1)
+    moved = [padded[:, :, i : i + height, j : j + width] for i in moves for j in moves]
+    return [*moved, *(view.flip(3) for view in moved)] if flip else moved
 
 
 def _seed_of(seed: int, part: int) -> int:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
-from genlab.components.dataset import Data, Dataset, DataSpec, Examples
+from genlab.components.dataset import Data, Dataset, DataSpec, Examples, Split
 from genlab.components.metric import HasIntervals, HasModes, Metric
 from genlab.components.registry import build, registry
 from genlab.diffusion.checks import checked_data
-from genlab.errors import RequestError, RunError
+from genlab.errors import RequestError, RunError, unknown
 from genlab.seeds import generator_of, sub_seed
 
-__all__ = ["Metrics", "built_metrics", "evaluate", "metric_name", "misfit", "require_metric_fits"]
+__all__ = [
+    "Metrics",
+    "built_metrics",
+    "evaluate",
+    "metric_name",
+    "misfit",
+    "require_metric_fits",
+    "require_split",
+]
 
 Metrics = str | Metric | Iterable[str | Metric] | Mapping[str, Mapping[str, Any] | Metric]
 """Metrics by name or as objects, one or several; or each, or its parameters, by name."""
@@ -26,6 +34,7 @@ def evaluate(
     data: Data,
     metrics: Metrics,
     *,
+    against: Split = "test",
     seed: int = 0,
     ema: bool = True,
     intervals: bool = True,
@@ -36,12 +45,15 @@ def evaluate(
 
     Each number stands beside its real-vs-real baseline: the same metric with real data in the place of the
     samples (as many examples of the test split, against the training split; for a metric that measures the
-    distance to the training split, one half of the test split against the other).
+    distance to the training split, one half of the test split against the other). Against the training
+    split, real data are two halves of that.
 
     Args:
         x: Samples ``(N, *shape)``.
-        data: The data set; its test split is the reference.
+        data: The data set.
         metrics: Metrics by name or as objects.
+        against: The split that is the reference. A choice, such as that of a sampler, is made by numbers
+            against ``"train"``: one that is made by the numbers that are reported flatters them.
         seed: Seed of all that is random in the measurement.
         ema: Whether the samples come from averaged weights, to be stored.
         intervals: Whether the metrics that know 95 % intervals of their numbers are asked for them.
@@ -54,7 +66,7 @@ def evaluate(
         the number.
 
     Raises:
-        RequestError: There are no samples, or a metric does not fit the data.
+        RequestError: There are no samples, a metric does not fit the data, or there is no such split.
         RunError: Samples are not finite.
 
     Example:
@@ -64,6 +76,7 @@ def evaluate(
         >>> record["name"], record["n"], record["value"] < 0.2
         ('sliced-wasserstein', 500, True)
     """
+    require_split(against)
     built = built_metrics(metrics)
     for name, metric in built.items():
         require_metric_fits(name, metric, data.spec, data.dataset)
@@ -71,7 +84,9 @@ def evaluate(
     records: list[dict[str, Any]] = []
     for done, (name, metric) in enumerate(built.items(), 1):
         try:
-            records += _measured(name, metric, x, data, seed=seed, ema=ema, intervals=intervals)
+            records += _measured(
+                name, metric, x, data, against, seed=seed, ema=ema, intervals=intervals
+            )
         except RequestError as error:
             if warn is None:
                 raise
@@ -79,6 +94,16 @@ def evaluate(
         if advance:
             advance(done)
     return records
+
+
+def require_split(against: str) -> None:
+    """Refuse what is no split.
+
+    Raises:
+        RequestError: It is none.
+    """
+    if against not in get_args(Split):
+        raise unknown("split", str(against), get_args(Split))
 
 
 def built_metrics(metrics: Metrics) -> dict[str, Metric]:
@@ -142,7 +167,15 @@ def misfit(name: str, metric: Metric, spec: DataSpec, dataset: Dataset | None) -
 
 
 def _measured(
-    name: str, metric: Metric, x: Tensor, data: Data, *, seed: int, ema: bool, intervals: bool
+    name: str,
+    metric: Metric,
+    x: Tensor,
+    data: Data,
+    against: Split,
+    *,
+    seed: int,
+    ema: bool,
+    intervals: bool,
 ) -> list[dict[str, Any]]:
     """Measure samples with one metric."""
     x = x[: metric.tags.at_most].cpu()
@@ -152,20 +185,22 @@ def _measured(
     generator = generator_of(seed, "real examples")
     modes: dict[str, Any] = {"dataset": data.dataset} if metric.tags.modes else {}
     fitted = metric.fit(data.train, data.spec, seed=sub_seed(seed, "metric"), **modes)
-    real = _some(data.test, len(x), generator)
+    reference = data.test if against == "test" else data.train
+    real = _some(reference, len(x), generator)
     values = metric.score(fitted, x, real)
     between: Mapping[str, tuple[float, float] | None] = {}
     if intervals and isinstance(metric, HasIntervals):
         chance = generator_of(seed, "interval")
         between = metric.intervals(fitted, x, real, values, generator=chance)
-    stand_in, against = real, real
-    if metric.tags.baseline == "train":
-        against = _some(data.train, len(x), generator)
-    elif len(data.test) > 1:
-        stand_in, against = _some(data.test, 2 * len(x), generator).tensor_split(2)
-    baselines = metric.score(fitted, stand_in, against)
+    stand_in, others = real, real
+    halved = data.test if metric.tags.baseline == "test" else data.train
+    if metric.tags.baseline == "train" and against == "test":
+        others = _some(data.train, len(x), generator)
+    elif len(halved) > 1:
+        stand_in, others = _some(halved, 2 * len(x), generator).tensor_split(2)
+    baselines = metric.score(fitted, stand_in, others)
     common = {
-        "n": len(x), "features": metric.features_of(fitted), "reference": "test",
+        "n": len(x), "features": metric.features_of(fitted), "reference": against,
         "reference_n": len(real), "seed": seed, "ema": ema,
     }  # fmt: skip
     warning = _warning(name, metric, len(x), len(real))

@@ -18,14 +18,15 @@ from genlab.report.arrays import npz_bytes
 from genlab.report.figure import Results
 from genlab.report.figures.files import figure_bytes
 from genlab.report.figures.images import save_gif, tile
-from genlab.report.figures.interpolation import interpolation
-from genlab.report.figures.needs import density_of
+from genlab.report.figures.interpolation import degraded_to, interpolation
+from genlab.report.figures.needs import density_of, is_flow
 from genlab.report.pairs import class_pairs, examples_of_class
 from genlab.report.pictures import read_pictures
 
 __all__ = ["Paths", "check_path_output", "paths_between", "write_paths"]
 
 _SUFFIXES = (".png", ".svg", ".npz", ".gif")
+_USUAL_TIME = 0.5  # that both ends are degraded to
 _AVERAGED = 1000  # training examples whose latents make the mean of a class
 
 
@@ -37,11 +38,15 @@ class Paths:
         a: Where they begin, ``(B, *shape)``.
         b: Where they end, ``(B, *shape)``.
         between: Their points, ``(points, B, *shape)``.
+        names: One for each path, or none.
+        note: How they were made, in words.
     """
 
     a: Tensor
     b: Tensor
     between: Tensor
+    names: tuple[str, ...] = ()
+    note: str = ""
 
 
 def paths_between(
@@ -70,11 +75,15 @@ def paths_between(
     """
     a, b = _ends(run, begin, end, pairs, rule)
     between = interpolate(run.model, a, b, **options)
+    note = "" if is_flow(run) else degraded_to(options.get("t", _USUAL_TIME))
     if not means:
-        return Paths(a, b, between)
+        return Paths(a, b, between, note=note)
     first, last = (_mean(run, word)[None] for word in (begin, end))
     middle = interpolate(run.model, first, last, **options)
-    return Paths(torch.cat([first, a]), torch.cat([last, b]), torch.cat([middle, between], 1))
+    names = ("means", *[""] * len(a))
+    return Paths(
+        torch.cat([first, a]), torch.cat([last, b]), torch.cat([middle, between], 1), names, note
+    )
 
 
 def check_path_output(file: Path) -> None:
@@ -106,7 +115,9 @@ def write_paths(file: Path, paths: Paths, spec: DataSpec) -> None:
         there = [tile(x) for x in paths.between]
         save_gif(file, [*there, *there[::-1]], ms=120)
     else:
-        figure = interpolation(paths.a, paths.b, paths.between, spec)
+        figure = interpolation(
+            paths.a, paths.b, paths.between, spec, names=paths.names, note=paths.note
+        )
         write_bytes(file, figure_bytes(figure, file.suffix[1:]))
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from genlab.components.dataset import Data
+from genlab.components.dataset import Data, Split
 from genlab.components.metric import Metric
 from genlab.components.registry import build
 from genlab.components.sampler import Sampler
 from genlab.config import defaults
 from genlab.diffusion import Model
 from genlab.evaluation import built_metrics, evaluate, likelihood_records, misfit
-from genlab.evaluation.evaluate import Metrics
+from genlab.evaluation.evaluate import Metrics, require_split
 from genlab.runs.folder import RunFolder
 from genlab.runs.lock import locked
 
@@ -28,6 +28,7 @@ def measure(
     n: int | None = None,
     steps: int | None = None,
     sampler: str | Sampler | None = None,
+    against: Split = "test",
     seed: int = 0,
     checkpoint: str = "last",
     advance: Callable[[int], None] | None = None,
@@ -43,13 +44,15 @@ def measure(
         n: How many samples; None: as many as trustworthy numbers take.
         steps: Steps of a trajectory.
         sampler: A sampler, or the name of one.
+        against: The split that is the reference.
         seed: Seed of the samples and of what is random in a metric.
         checkpoint: The checkpoint that the model's weights are of.
         advance: Is called with the number of metrics measured so far.
     """
+    require_split(against)
     with locked(folder.path, "genlab evaluate"):
         folder.metrics()  # what is damaged is told before the work
-        records = _measured(model, data, metrics, n, steps, sampler, seed, advance)
+        records = _measured(model, data, metrics, n, steps, sampler, against, seed, advance)
         how: dict[str, Any] = {}
         if sampler is not None:
             how["sampler"] = sampler if isinstance(sampler, str) else repr(sampler)
@@ -57,6 +60,8 @@ def measure(
             how["sampling_steps"] = steps
         if checkpoint != "last":
             how["checkpoint"] = checkpoint
+        if against != "test":
+            how["against"] = against
         records = [{**record, **how} for record in records]
         folder.add_records(records)
     return records
@@ -69,6 +74,7 @@ def _measured(
     n: int | None,
     steps: int | None,
     sampler: str | Sampler | None,
+    against: Split,
     seed: int,
     advance: Callable[[int], None] | None,
 ) -> list[dict[str, Any]]:
@@ -80,9 +86,11 @@ def _measured(
         usual["evaluate_count"] if n is None else n, steps=steps, sampler=built, seed=seed
     )
     records: list[dict[str, Any]] = []
-    if metrics is None and sampler is None and steps is None:
+    if metrics is None and sampler is None and steps is None and against == "test":
         records += likelihood_records(model, data, seed=seed)
-    return records + evaluate(x, data, chosen, seed=seed, ema=model.averaged, advance=advance)
+    return records + evaluate(
+        x, data, chosen, against=against, seed=seed, ema=model.averaged, advance=advance
+    )
 
 
 def _suitable(data: Data) -> dict[str, Metric]:

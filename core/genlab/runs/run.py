@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from genlab.components.dataset import Split
 from genlab.components.registry import build
 from genlab.components.sampler import Sampler
 from genlab.diffusion import Label, Step, interpolate, latent_mean
@@ -140,9 +141,17 @@ class Run(OpenedRun):
         """Return the log density of data ``(B, *shape)`` in nats, ``(B,)``, where the run holds a density."""
         return self.density_model.log_prob(x)
 
-    def classify(self, x: Tensor) -> Tensor:
-        """Return log posteriors ``(B, classes)`` of data ``(B, *shape)``, by Bayes' rule, of a density."""
-        return self.density_model.classify(x)
+    def classify(self, x: Tensor, *, shift: int = 0, flip: bool = False) -> Tensor:
+        """Return log posteriors ``(B, classes)`` of data ``(B, *shape)``, by Bayes' rule, of a density.
+
+        See :meth:`DensityModel.classify <genlab.DensityModel>`.
+
+        Args:
+            x: The data.
+            shift: Images are moved by up to so many pixels, and the posteriors of all moves are averaged.
+            flip: Whether mirror images count as well.
+        """
+        return self.density_model.classify(x, shift=shift, flip=flip)
 
     def evaluate(
         self,
@@ -151,12 +160,13 @@ class Run(OpenedRun):
         n: int | None = None,
         steps: int | None = None,
         sampler: str | Sampler | None = None,
+        against: Split = "test",
         seed: int = 0,
     ) -> list[dict[str, Any]]:
         """Draw fresh samples, measure them, and put the numbers into ``metrics.json``.
 
-        A number replaces one of the same name, N, sampler, steps and checkpoint; see :func:`genlab.evaluate`
-        for the records.
+        A number replaces one of the same name, N, sampler, steps, checkpoint and split; see
+        :func:`genlab.evaluate` for the records.
 
         Args:
             metrics: Metrics by name or as objects; None: all that suit the data and, unless a sampler or
@@ -164,14 +174,16 @@ class Run(OpenedRun):
             n: How many samples; None: as many as trustworthy numbers take.
             steps: Steps of a trajectory; None: those of the run.
             sampler: A sampler, or the name of one; None: the one of the run.
+            against: The split that is the reference: ``"train"`` where a sampler or its steps are chosen, so
+                that the choice does not flatter the numbers against ``"test"``.
             seed: Seed of the samples and of what is random in a metric.
 
         Raises:
             RequestError: A metric does not exist or does not fit the data.
         """
         return measure(
-            self.model, self.data, self.folder, metrics, n=n, steps=steps, sampler=sampler, seed=seed,
-            checkpoint=self.checkpoint,
+            self.model, self.data, self.folder, metrics, n=n, steps=steps, sampler=sampler, against=against,
+            seed=seed, checkpoint=self.checkpoint,
         )  # fmt: skip
 
     def export(

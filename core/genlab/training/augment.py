@@ -9,7 +9,7 @@ from torch.nn import functional
 __all__ = ["augment"]
 
 
-def augment(x: Tensor, *, shift: int, flip: bool, generator: torch.Generator) -> Tensor:
+def augment(x: Tensor, *, shift: int, flip: bool | Tensor, generator: torch.Generator) -> Tensor:
     """Move images by whole pixels and mirror them, each on its own.
 
     What a moved image uncovers is filled with its edge.
@@ -17,14 +17,16 @@ def augment(x: Tensor, *, shift: int, flip: bool, generator: torch.Generator) ->
     Args:
         x: Images ``(B, C, H, W)``.
         shift: Largest move along each axis, in pixels; every move up to it is equally likely.
-        flip: Whether half of the images are mirrored left to right.
+        flip: Whether half of the images, chosen at random, are mirrored left to right; or which, ``(B,)``.
         generator: Source of randomness, on the device of ``x``.
 
     Returns:
         Images of the same shape; ``x`` itself where nothing is asked for.
     """
-    if flip:
-        mirrored = torch.rand(len(x), generator=generator, device=x.device) < 0.5
+    if flip is True:
+        flip = torch.rand(len(x), generator=generator, device=x.device) < 0.5
+    if isinstance(flip, Tensor):
+        mirrored = flip.to(x.device)
         x = torch.where(mirrored[:, None, None, None], x.flip(3), x)
     return _moved(x, shift, generator) if shift else x
 

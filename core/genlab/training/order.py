@@ -25,6 +25,7 @@ class Order:
     def __init__(self, examples: int, batch: int, seed: int) -> None:
         self.examples, self.batch, self.seed = examples, batch, seed
         self._epochs: dict[int, Tensor] = {}
+        self._first: Tensor | None = None
 
     def indices(self, step: int) -> Tensor:
         """Return the indices ``(batch,)`` of a step, counted from 0."""
@@ -36,6 +37,18 @@ class Order:
             parts.append(part)
             start, left = start + len(part), left - len(part)
         return torch.cat(parts)
+
+    def turns(self, step: int) -> Tensor:
+        """Return whose turn it is in a step, bool ``(batch,)``.
+
+        It is that of half of the examples, chosen at random, in the first epoch, that of the others in the
+        next, and so on: each has it in every second epoch.
+        """
+        if self._first is None:
+            generator = generator_of(self.seed, "turns")
+            self._first = torch.randint(2, (self.examples,), generator=generator)
+        epochs = (step * self.batch + torch.arange(self.batch)) // self.examples
+        return (self._first[self.indices(step)] + epochs) % 2 == 0
 
     def _epoch(self, epoch: int) -> Tensor:
         if epoch not in self._epochs:

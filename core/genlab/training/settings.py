@@ -82,7 +82,11 @@ class TrainingSettings(BaseModel):
     clip: PositiveFloat = Field(1.0, description="largest norm of the gradient")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the weights' moving average")
     shift: NonNegativeInt = Field(0, description="images are moved by up to this many pixels")
-    flip: bool = Field(False, description="images are mirrored at random")
+    flip: bool | Literal["alternate"] = Field(
+        False,
+        description="images are mirrored at random; alternate: by turns from one epoch to the next, half of "
+        "them in the first (Jordan 2024, arXiv:2404.00498)",
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="arithmetic of training")
     compile: Literal["auto", "on", "off"] = Field(
         "auto",

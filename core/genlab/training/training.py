@@ -204,7 +204,9 @@ class Training:
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
         if settings.shift or settings.flip:
-            x = augment(x, shift=settings.shift, flip=settings.flip, generator=self.generator)
+            by_turns = settings.flip == "alternate"
+            flip = self.order.turns(self.step) if by_turns else bool(settings.flip)
+            x = augment(x, shift=settings.shift, flip=flip, generator=self.generator)
         with self._global_generator():
             if self.parts is None:
                 loss = self.objective(self.network, x, y, generator=self.generator)

@@ -14,6 +14,7 @@ from genlab_plugins.densities.empirical import Empirical
 
 __all__ = ["Parzen"]
 
+_NARROW = 0.02  # deviations of a feature
 _NONE = -1  # in the place of a neighbour, where a class has fewer
 _ROWS = 1000  # examples whose neighbours are looked for at once
 _NUMBERS = 2**24  # of a table that is computed at once
@@ -37,7 +38,9 @@ class Parzen(Empirical):
     Args:
         spec: The data.
         neighbours: The number k.
-        ridge: The width r across the data, in deviations of a feature.
+        ridge: The width r across the data, in deviations of a feature. None: 0.02 for vectors, which what a
+            degradation leaves is; for all other data that of a kernel under which held-out examples are
+            likeliest.
         examples: At most this many examples are kept.
     """
 
@@ -50,10 +53,11 @@ class Parzen(Empirical):
         spec: DataSpec,
         *,
         neighbours: PositiveInt = 20,
-        ridge: PositiveFloat = 0.02,
+        ridge: PositiveFloat | None = None,
         examples: PositiveInt = 10_000,
     ) -> None:
-        super().__init__(spec, bandwidth=ridge, examples=examples)
+        usual = _NARROW if spec.kind == "vector" else None
+        super().__init__(spec, bandwidth=usual if ridge is None else ridge, examples=examples)
         self.count = neighbours
         self.register_buffer("neighbours", torch.zeros(1, 1, dtype=torch.int64))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import torch
@@ -19,18 +20,20 @@ from genlab.report.figures.strips import headings, image_strip
 from genlab.report.figures.style import style
 from genlab.report.pairs import class_pairs, example_pairs
 
-__all__ = ["Interpolation", "interpolation"]
+__all__ = ["Interpolation", "degraded_to", "interpolation"]
+
+_Time = Annotated[float, Field(gt=0, le=1)]
 
 
 class Interpolation(Figure):
     """Paths between pairs of test images: in degraded states, or in the latent space of a flow.
 
-    Source: Ho, Jain & Abbeel 2020 (arXiv:2006.11239), fig. 8.
+    Sources: Ho, Jain & Abbeel 2020 (arXiv:2006.11239), fig. 8, and fig. 9 for several times.
 
     Args:
         pairs: How many pairs of images.
         points: Points of a path, both ends included.
-        t: How far both ends are degraded, for a diffusion.
+        t: How far both ends are degraded, for a diffusion. Several times: a row for each, of the first pair.
         path: ``"linear"`` or ``"slerp"``. None: slerp in the latent space of a flow, and linear in degraded
             states.
         labels: Classes by number or name that paths begin and end with. None: pairs of two classes each.
@@ -41,7 +44,7 @@ class Interpolation(Figure):
         *,
         pairs: Annotated[int, Field(ge=1, le=20)] = 4,
         points: Annotated[int, Field(ge=2, le=30)] = 11,
-        t: Annotated[float, Field(gt=0, le=1)] = 0.5,
+        t: _Time | Annotated[tuple[_Time, ...], Field(min_length=1)] = 0.5,
         path: Path | None = None,
         labels: tuple[Label, Label] | None = None,
     ) -> None:
@@ -65,8 +68,18 @@ class Interpolation(Figure):
     def draw(self, run: Results) -> Drawing:
         """Interpolate between test images."""
         a, b = self._ends(run)
-        between = interpolate(run.model, a, b, self.points, self.t, path=self.path, seed=run.seed)
-        return interpolation(a, b, between, run.spec)
+        if no_diffusion(run):
+            return interpolation(a, b, self._between(run, a, b, 1.0), run.spec)
+        if isinstance(self.t, float):
+            between = self._between(run, a, b, self.t)
+            return interpolation(a, b, between, run.spec, note=degraded_to(self.t))
+        a, b = (x[:1].expand(len(self.t), *x.shape[1:]) for x in (a, b))
+        rows = [self._between(run, a[:1], b[:1], t) for t in self.t]
+        names = [f"t = {t:.3g}" for t in self.t]
+        return interpolation(a, b, torch.cat(rows, 1), run.spec, names=names)
+
+    def _between(self, run: Results, a: Tensor, b: Tensor, t: float) -> Tensor:
+        return interpolate(run.model, a, b, self.points, t, path=self.path, seed=run.seed)
 
     def _ends(self, run: Results) -> tuple[Tensor, Tensor]:
         if self.labels is None:
@@ -74,8 +87,21 @@ class Interpolation(Figure):
         return class_pairs(run.data.test, run.spec, *self.labels, self.pairs)
 
 
+def degraded_to(t: float) -> str:
+    """Return the note that says how far both ends of paths are degraded."""
+    return f"both sources degraded to t = {t:.3g}"
+
+
 @style()
-def interpolation(a: Tensor, b: Tensor, between: Tensor, spec: DataSpec) -> Drawing:
+def interpolation(
+    a: Tensor,
+    b: Tensor,
+    between: Tensor,
+    spec: DataSpec,
+    *,
+    names: Sequence[str] = (),
+    note: str = "",
+) -> Drawing:
     """Show paths between pairs of images: source, what the model made of the path, source.
 
     One row per pair. The columns beside the sources are their reconstructions, at lambda = 0 and 1.
@@ -87,6 +113,8 @@ def interpolation(a: Tensor, b: Tensor, between: Tensor, spec: DataSpec) -> Draw
         b: Where they end, ``(B, C, H, W)``.
         between: Points of the paths, ``(points, B, C, H, W)``.
         spec: What the data is.
+        names: One for each row, written at its left.
+        note: A line below them.
     """
     if spec.kind != "image":
         raise RequestError(
@@ -95,4 +123,5 @@ def interpolation(a: Tensor, b: Tensor, between: Tensor, spec: DataSpec) -> Draw
     count = len(between)
     shares = [f"{i / max(count - 1, 1):.2g}" for i in range(count)]
     columns = torch.stack([a.cpu(), *between.cpu(), b.cpu()], 1)
-    return image_strip(columns, ["source", *headings("λ = ", shares, 0), "source"])
+    labels = ["source", *headings("λ = ", shares, 0), "source"]
+    return image_strip(columns, labels, names=names, note=note)

@@ -93,10 +93,10 @@ def measured_over_steps(records: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _of_one_size(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the records of trajectories in as many samples as most of each number have."""
+    """Return the records of trajectories, against the test split, in as many samples as most numbers have."""
+    records = [r for r in records if r.get("sampling_steps") and not r.get("against")]
     sizes: dict[str, Counter[Any]] = {}
     for record in records:
-        if record.get("sampling_steps"):
-            sizes.setdefault(record["name"], Counter())[record.get("n")] += 1
+        sizes.setdefault(record["name"], Counter())[record.get("n")] += 1
     usual = {name: found.most_common(1)[0][0] for name, found in sizes.items()}
-    return [r for r in records if r.get("sampling_steps") and r.get("n") == usual[r["name"]]]
+    return [r for r in records if r.get("n") == usual[r["name"]]]

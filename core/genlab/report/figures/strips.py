@@ -89,25 +89,38 @@ def time_labels(times: Sequence[float], room: float | None = None) -> list[str]:
     return headings("t = ", [f"{t:.3g}" for t in times], room)
 
 
-def image_strip(rows: Tensor, labels: Sequence[str], *, side: str = "", note: str = "") -> Drawing:
+def image_strip(
+    rows: Tensor,
+    labels: Sequence[str],
+    *,
+    side: str = "",
+    names: Sequence[str] = (),
+    note: str = "",
+) -> Drawing:
     """Show images in rows, with a label above each column.
 
     Args:
         rows: Images ``(rows, columns, C, H, W)`` in [-1, 1].
         labels: One label per column.
         side: What the images are, written along the left side.
+        names: One for each row, written at its left.
         note: A line below them.
     """
     pixels = opaque(to_uint8(rows.flatten(0, 1)))
     columns, (height, width) = rows.shape[1], pixels.shape[1:3]
     scale = enlargement((height, width), columns)
     mosaic = tile_pixels(pixels, columns, PAD, scale)
-    figure, (ax,) = mosaic_figure([mosaic], left=LINE + PAD if side else 0, top=LINE, note=note)
-    step = width * scale + PAD
-    ax.set_xticks([i * step + (step - PAD) / 2 - 0.5 for i in range(columns)], list(labels))
+    left = LINE + PAD if side else 0
+    if any(names):
+        left += round(DPI * max(map(text_width, names))) + PAD
+    figure, (ax,) = mosaic_figure([mosaic], left=left, top=LINE, note=note)
+    across, down = width * scale + PAD, height * scale + PAD
+    ax.set_xticks([i * across + (across - PAD) / 2 - 0.5 for i in range(columns)], list(labels))
+    ax.set_yticks([i * down + (down - PAD) / 2 - 0.5 for i in range(len(names))], list(names))
     lean(ax)
     ax.tick_params(axis="x", length=0, pad=3, top=True, labeltop=True, bottom=False)
     ax.tick_params(axis="x", labelbottom=False)
+    ax.tick_params(axis="y", length=0, pad=3)
     ax.set_ylabel(side, fontsize=SMALL + 1, labelpad=3, rotation=0, ha="right", va="center")
     return figure
 
