@@ -399,6 +399,13 @@ def test_the_class_of_a_place() -> None:
             r"^degradation: a component has a name, as in degradation = \{ name = \.\.\. \}",
         ),
         ("degradation", {"name": 3}, "a component has a name"),
+        (
+            "dataset",
+            {"name": "blur", "class": [""]},
+            r"^dataset\.class = \[''\]: a class is told as text",
+        ),
+        ("dataset", {"name": "blur", "unwritten": 3}, r"^dataset\.unwritten = 3: it lists words"),
+        ("dataset", {"name": "blur", "unwritten": [3]}, r"^dataset\.unwritten = \[3\]: it lists"),
         ("degradation", partial(Fade, amount=3), r"unknown parameter Fade\.amount"),
         ("degradation", partial(StepDown), "is no degradation"),
     ],

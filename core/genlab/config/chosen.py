@@ -58,10 +58,17 @@ class Chosen:
         """Read a table that :meth:`flat` returned, or a request has.
 
         Raises:
-            RequestError: It has no name.
+            RequestError: It has no name, or its class is no text.
         """
         params = {key: value for key, value in table.items() if key not in _WORDS}
-        target, unwritten = table.get("class", ""), tuple(table.get("unwritten", ()))
+        target, told = table.get("class", ""), table.get("unwritten", [])
+        if not isinstance(target, str):
+            raise RequestError(
+                f"{slot}.class = {brief(target)}: a class is told as text, as in 'package.module:Name'"
+            )
+        if not isinstance(told, list | tuple) or not all(isinstance(each, str) for each in told):
+            raise RequestError(f"{slot}.unwritten = {brief(told)}: it lists words")
+        unwritten = tuple(told)
         if target:
             return cls(target.rpartition(":")[2].rpartition(".")[2], params, target, unwritten)
         if not isinstance(table.get("name"), str):
