@@ -34,7 +34,7 @@ def draws(prior: genlab.Prior, n: int, y: torch.Tensor | None = None) -> torch.T
 
 @pytest.fixture(scope="module")
 def learned() -> tuple[genlab.Prior, torch.Tensor, torch.Tensor]:
-    return fitted(300)
+    return fitted(150)
 
 
 def distance(a: torch.Tensor, b: torch.Tensor) -> float:
