@@ -9,13 +9,12 @@ from genlab.components.density import ImplicitDensity
 from genlab.components.objective import Objective
 from genlab.errors import RequestError
 from genlab.testing.check import (
-    global_rng_untouched,
     require,
     require_close,
     seeded,
 )
 from genlab.testing.density.case import Case, data, sample_of
-from genlab.testing.elsewhere import require_no_float64
+from genlab.testing.density.learning import require_reached
 
 __all__ = ["IMPLICIT", "IMPLICIT_CONDITIONAL"]
 
@@ -41,12 +40,7 @@ def _gradient_reaches_parameters(case: Case) -> None:
         with torch.random.fork_rng(devices=[]):
             objective(objective.module, x, None, generator=seeded(4)).backward()
         require(torch.equal(x, kept), f"its objective writes into x, {spec}")
-        unreached = [
-            name
-            for name, p in density.named_parameters()
-            if p.requires_grad and p.numel() and (p.grad is None or not bool((p.grad != 0).any()))
-        ]
-        require(not unreached, f"no gradient reaches {unreached}, {spec}")
+        require_reached(density, spec)
 
 
 def _follows_the_data(case: Case) -> None:
@@ -59,31 +53,6 @@ def _follows_the_data(case: Case) -> None:
             far[1] >= 3 * near[1],
             f"data ten times as wide makes samples {far[1] / near[1]:.3g} times as wide, {spec}",
         )
-
-
-def _global_rng_untouched(case: Case) -> None:
-    """All randomness comes from the given generator; the global ones are left alone."""
-    for spec in case.specs:
-        density = case.ready(spec)
-        with global_rng_untouched("sample()"):
-            sample_of(density, 5)
-
-
-def _state_dict_round_trip(case: Case) -> None:
-    """A freshly built density with the state of another one has its samples."""
-    for spec in (*case.specs, *case.labelled):
-        density, twin = case.ready(spec), case.fresh(spec, seed=9)
-        twin.load_state_dict({k: v.clone() for k, v in density.state_dict().items()})
-        twin.eval()
-        require_close(sample_of(twin, 4), sample_of(density, 4), 1e-6, f"sample(), {spec}")
-
-
-def _no_float64_off_the_cpu(case: Case) -> None:
-    """Off the CPU it makes no float64, which Apple's MPS does not have, and mixes no tensors of devices."""
-    for spec in case.smallest:
-        density = case.ready(spec)
-        with require_no_float64(f"{spec}") as device, torch.no_grad():
-            density.to(device).sample(3, generator=seeded(5, device))
 
 
 def _labels_matter(case: Case) -> None:
@@ -102,9 +71,6 @@ IMPLICIT = (
     _refuses_log_prob,
     _gradient_reaches_parameters,
     _follows_the_data,
-    _global_rng_untouched,
-    _state_dict_round_trip,
-    _no_float64_off_the_cpu,
 )
 IMPLICIT_CONDITIONAL = (_labels_matter,)
 

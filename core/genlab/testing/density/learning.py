@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from genlab.components.dataset import DataSpec
+from genlab.components.density import Density
 from genlab.testing.check import (
     global_rng_untouched,
     require,
@@ -16,7 +18,7 @@ from genlab.testing.check import (
 )
 from genlab.testing.density.case import Case, data, log_prob_of, sample_of
 
-__all__ = ["FITTED", "FLOW", "TRAINED"]
+__all__ = ["FITTED", "FLOW", "TRAINED", "require_reached"]
 
 
 def _fit_reproducible(case: Case) -> None:
@@ -50,18 +52,26 @@ def _gradient_reaches_parameters(case: Case) -> None:
     """The gradient of the likelihood reaches every parameter."""
     for spec in case.specs:
         density, (x, _) = case.ready(spec).train(), data(spec, 64, seed=2)
-        parameters = {k: p for k, p in density.named_parameters() if p.requires_grad and p.numel()}
-        if not parameters:
+        if not any(p.requires_grad and p.numel() for p in density.parameters()):
             continue
         density.zero_grad()
         with torch.random.fork_rng(devices=[]):
             density(x).logsumexp(1).mean().backward()
-        unreached = [
-            name
-            for name, p in parameters.items()
-            if p.grad is None or not bool((p.grad != 0).any())
-        ]
-        require(not unreached, f"no gradient reaches {unreached}, {spec}")
+        require_reached(density, spec)
+
+
+def require_reached(density: Density, spec: DataSpec) -> None:
+    """Require that a gradient has reached every parameter that has numbers.
+
+    Raises:
+        AssertionError: It has not.
+    """
+    unreached = [
+        name
+        for name, p in density.named_parameters()
+        if p.requires_grad and p.numel() and (p.grad is None or not bool((p.grad != 0).any()))
+    ]
+    require(not unreached, f"no gradient reaches {unreached}, {spec}")
 
 
 def _initialise_reproducible(case: Case) -> None:
