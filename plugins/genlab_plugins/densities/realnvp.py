@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from genlab import DataSpec, DensityTags
 from genlab_plugins.densities.flows.build import affine_transform, latent_base
@@ -37,6 +37,8 @@ class RealNVP(TransformedFlow):
         factor: Whether half of the channels are factored out after each scale of images, which costs less;
             else all of them go through every scale.
         norm: Whether the residual networks have batch normalisation.
+        dense: Number of couplings at the end of the last scale of images whose networks are perceptrons,
+            which see the whole of it at once, where convolutions see a few places.
         pixels: How pixels are taken to the whole line: ``"marginal"`` makes the distribution of single
             pixels normal, as the histogram of the data says; ``"logit"`` is as Dinh et al. have it.
         alpha: Images are squeezed to [alpha, 1 - alpha] before the logit. Where much of an image is quite
@@ -68,6 +70,7 @@ class RealNVP(TransformedFlow):
         scales: PositiveInt = 3,
         factor: bool = True,
         norm: bool = False,
+        dense: NonNegativeInt = 0,
         pixels: Literal["marginal", "logit"] = "marginal",
         alpha: Annotated[float, Field(ge=1e-6, lt=0.5)] = 1e-3,
         base: Literal["fixed", "learned"] | None = None,
@@ -77,7 +80,7 @@ class RealNVP(TransformedFlow):
         transform = affine_transform(
             spec, "realnvp", alternating, alternating_scale,
             couplings=couplings, width=width, depth=depth, scales=scales, factor=factor, norm=norm,
-            pixels=pixels, alpha=alpha,
+            dense=dense, pixels=pixels, alpha=alpha,
         )  # fmt: skip
         super().__init__(
             spec, transform, latent_base(spec, base, components, scales, factor), temperature

@@ -12,7 +12,7 @@ from genlab_plugins.densities.flows.images import MakeScale, last_channels, mult
 from genlab_plugins.densities.flows.mixture import MixtureBase
 from genlab_plugins.densities.flows.rearrange import Flat
 from genlab_plugins.densities.flows.transform import Chain, Transform
-from genlab_plugins.densities.flows.vectors import MakeCoupling, affine_couplings
+from genlab_plugins.densities.flows.vectors import MakeCoupling, affine_couplings, alternating
 
 __all__ = [
     "affine_transform",
@@ -27,6 +27,8 @@ MakeVectors = Callable[[int, int, MakeCoupling], Transform]
 
 MakeImages = Callable[[int, int, int, bool], MakeScale]
 """Takes the number of couplings in a scale, their width, their depth and whether they normalise."""
+
+_DENSE = 8  # times the width of the networks of images: that of the perceptrons of dense couplings
 
 _ANY = "The densities 'normal', 'gmm', 'kde' and 'empirical' fit data of any kind"
 
@@ -43,6 +45,7 @@ def affine_transform(
     scales: int,
     factor: bool,
     norm: bool,
+    dense: int,
     pixels: Literal["marginal", "logit"],
     alpha: float,
 ) -> Transform:
@@ -59,6 +62,7 @@ def affine_transform(
         scales: Largest number of scales of images.
         factor: Whether half of the channels are factored out after each scale of images.
         norm: Whether the networks of images have batch normalisation.
+        dense: Number of couplings by perceptrons at the end of the last scale of images.
         pixels: How pixels are taken to the whole line.
         alpha: Distance of pixels from the ends of the logit.
 
@@ -74,8 +78,14 @@ def affine_transform(
 
     if spec.kind == "vector":
         return flat(spec.shape[0])
-    make = images(couplings or 6, width or 32, depth or 1, norm)
-    return image_transform(spec, scales, make, flat, factor=factor, pixels=pixels, alpha=alpha)
+    width = width or 32
+
+    def last(features: int) -> Transform:
+        return alternating(features, dense, affine_couplings(_DENSE * width, 2))
+
+    make = images(couplings or 6, width, depth or 1, norm)
+    layers = pixel_layers(spec, pixels, alpha)
+    return image_transform(spec, layers, scales, make, flat, last if dense else None, factor=factor)
 
 
 def latent_base(
@@ -110,31 +120,31 @@ def latent_base(
 
 def image_transform(
     spec: DataSpec,
+    layers: list[Transform],
     scales: int,
     make: MakeScale,
     flat: Callable[[int], Transform],
+    last: Callable[[int], Transform] | None,
     *,
     factor: bool,
-    pixels: Literal["marginal", "logit"],
-    alpha: float,
 ) -> Transform:
     """Return the transform of images.
 
     Args:
         spec: The data.
+        layers: What takes pixels to the whole line.
         scales: Largest number of scales.
         make: Makes the layers of one scale.
         flat: Makes the transform of images with an odd side, which cannot be squeezed, from the number
             of their pixels and channels.
+        last: Makes the transform of all numbers of the last scale, from how many there are, if any.
         factor: Whether half of the channels are factored out after each scale.
-        pixels: How pixels are taken to the whole line.
-        alpha: Distance of pixels from the ends of the logit.
     """
     channels, height, width = spec.shape
     if height % 2 or width % 2:
-        return Chain([*pixel_layers(spec, pixels, alpha), Flat(flat(math.prod(spec.shape)))])
-    inner = multiscale((channels, height, width), scales, make, factor=factor)
-    return Chain([*pixel_layers(spec, pixels, alpha), inner])
+        return Chain([*layers, Flat(flat(math.prod(spec.shape)))])
+    inner = multiscale((channels, height, width), scales, make, factor=factor, last=last)
+    return Chain([*layers, inner])
 
 
 def require_vectors_or_images(spec: DataSpec, name: str) -> None:

@@ -15,7 +15,7 @@ from genlab_plugins.densities.flows.coupling import AffineCoupling, Coupling, Co
 from genlab_plugins.densities.flows.linear import LULinear
 from genlab_plugins.densities.flows.logit import Logit
 from genlab_plugins.densities.flows.marginal import Marginal
-from genlab_plugins.densities.flows.rearrange import Permute, Rest, Squeezed
+from genlab_plugins.densities.flows.rearrange import Flat, Permute, Rest, Squeezed
 from genlab_plugins.densities.flows.transform import Chain, Transform
 
 __all__ = [
@@ -84,7 +84,12 @@ def pixel_layers(
 
 
 def multiscale(
-    shape: Shape, scales: int, make: MakeScale, scale: int = 0, factor: bool = True
+    shape: Shape,
+    scales: int,
+    make: MakeScale,
+    scale: int = 0,
+    factor: bool = True,
+    last: Callable[[int], Transform] | None = None,
 ) -> Transform:
     """Return a multi-scale transform: squeeze, change, factor out half of the channels, and again.
 
@@ -98,13 +103,17 @@ def multiscale(
         make: Makes the layers of one scale.
         scale: Number of the first scale.
         factor: Whether channels are factored out; else all go through every scale.
+        last: Makes the transform of all numbers of the last scale, from how many there are. None: the last
+            scale has layers of its own alone.
     """
     channels, height, width = 4 * shape[0], shape[1] // 2, shape[2] // 2
     layers = make((channels, height, width), scale)
     if scale + 1 < scales and height % 2 == width % 2 == 0:
         out = channels // 2 if factor else 0
-        inner = multiscale((channels - out, height, width), scales, make, scale + 1, factor)
+        inner = multiscale((channels - out, height, width), scales, make, scale + 1, factor, last)
         layers.append(Rest(out, inner) if factor else inner)
+    elif last is not None:
+        layers.append(Flat(last(channels * height * width)))
     return Squeezed(Chain(layers))
 
 

@@ -27,8 +27,10 @@ FLOWS = {
     "glow": partial(Glow, width=8),
     "spline": partial(Spline, width=8),
     "tarflow": partial(TarFlow, width=8, blocks=2, depth=1),
+    "dense realnvp": partial(RealNVP, width=8, dense=3),
+    "dense glow": partial(Glow, width=8, dense=3),
 }
-IMAGES = ["realnvp", "glow", "tarflow"]
+IMAGES = ["realnvp", "dense realnvp", "dense glow", "tarflow"]
 SHAPES = [(3, 4, 6), (1, 7, 5), (2, 14, 14), (1, 2, 2)]
 KINDS: dict[int, Kind] = {1: "vector", 2: "series", 3: "image", 4: "volume"}
 
@@ -84,6 +86,19 @@ def test_a_density_of_the_line_integrates_to_one() -> None:
     side = torch.linspace(-12, 12, 8001, dtype=torch.float64)
     mass = float(flow.log_prob(side[:, None]).exp().sum()) * float(side[1] - side[0])
     assert mass == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("name", ["realnvp", "glow"])
+@torch.no_grad()
+def test_dense_couplings_see_the_whole_image(name: str) -> None:
+    """Convolutions of two couplings see no corner from the one across."""
+    x = example((1, 32, 32), 1)
+    other = x.clone()
+    other[..., -2:, -2:] *= -1
+    for dense in (0, 2):
+        flow = build(name, (1, 32, 32), couplings=2, scales=1, dense=dense)
+        moved = flow.encode(other)[0] - flow.encode(x)[0]
+        assert bool(moved[..., :4, :4].any()) == bool(dense)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +290,9 @@ def test_images_with_continuous_values_are_taken_for_those_of_256_levels() -> No
     "build",
     [
         partial(RealNVP, width=8, base="learned", couplings=3, scales=1),
-        partial(Glow, width=8, depth=2, couplings=2, alpha=0.05, pixels="logit", norm=True),
+        partial(
+            Glow, width=8, depth=2, couplings=2, alpha=0.05, pixels="logit", norm=True, dense=1
+        ),
         partial(RealNVP, width=8, couplings=2, scales=2, factor=False, components=1, norm=True),
         partial(TarFlow, width=8, blocks=2, depth=1),
         partial(Spline, width=8, bins=5, base="learned", bound=3.0),
