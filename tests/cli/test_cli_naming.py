@@ -81,11 +81,12 @@ def test_calls_of_interpolate_that_differ_write_files_that_differ(
         ("--seed", 1),
         ("--steps", 3),
         ("--pairs", 1),
+        ("--uniform",),
     ):
         ends = ("--from", "0", "--to", "1")
         found += written(cli("interpolate", tiny_run.path, *ends, *options))
     found += written(cli("interpolate", tiny_run.path, "--from", "1", "--to", "0"))
-    assert len(set(found)) == len(found) == 14
+    assert len(set(found)) == len(found) == 16
 
 
 def test_pictures_of_one_name_are_restored_into_files_of_their_own(

@@ -187,6 +187,42 @@ def test_images_end_in_their_range() -> None:
     assert found[:, 0, 0, 0].tolist() == [1.0, 0.0, -1.0]
 
 
+class Steep(Unmoved):
+    """Ends on one of two levels, with a short way between them."""
+
+    def step(self, restorer: Any, x_t: Tensor, t: Any, s: Any, state: Any) -> tuple[Tensor, Any]:
+        return (40 * (x_t - 0.2)).tanh(), None
+
+
+def steps_of(x: Tensor) -> Tensor:
+    return (x[1:] - x[:-1]).flatten(2).norm(dim=2)
+
+
+def test_even_points_of_a_path_that_jumps_differ_alike() -> None:
+    """In the order of the path and between the same ends, each path by itself."""
+    made, _ = diffusion(Fade())
+    a, b = torch.full((2, D), -1.0), torch.full((2, D), 1.0)
+    b[1] = 0.5
+    jumping = interpolate(made, a, b, 9, sampler=Steep())
+    even = interpolate(made, a, b, 9, sampler=Steep(), even=True)
+    assert float((steps_of(jumping).amax(0) / steps_of(jumping).mean(0)).min()) > 5
+    assert float((steps_of(even).amax(0) / steps_of(even).mean(0)).max()) < 1.5
+    assert torch.equal(even[[0, -1]], jumping[[0, -1]])
+    assert bool((even[1:] >= even[:-1]).all())
+    alone = interpolate(made, a[1], b[1], 9, sampler=Steep(), even=True)
+    torch.testing.assert_close(alone, even[:, 1])
+    for points in (1, 2):
+        few = interpolate(made, a, b, points, sampler=Steep(), even=True)
+        assert torch.equal(few, interpolate(made, a, b, points, sampler=Steep()))
+
+
+def test_points_that_differ_alike_stay_where_they_are() -> None:
+    made, _ = diffusion(Fade())
+    a, b = torch.zeros(1, D), torch.ones(1, D)
+    even = interpolate(made, a, b, 6, sampler=Unmoved(), even=True)
+    torch.testing.assert_close(even, interpolate(made, a, b, 6, sampler=Unmoved()))
+
+
 # --- flows
 
 

@@ -72,5 +72,11 @@ def test_a_path_that_does_not_exist_is_refused(points: int, path: Any, message: 
         between(torch.ones(1, 2), torch.ones(1, 2), points, path)
 
 
+def test_every_path_has_points_of_its_own_where_it_is_asked_for() -> None:
+    shares = torch.tensor([[0.0, 0.2], [0.25, 1.0]])
+    found = between(torch.zeros(2, 1), torch.tensor([[4.0], [10.0]]), shares)
+    assert found[..., 0].tolist() == [[0, 2], [1, 10]]
+
+
 def test_one_point_is_where_the_path_begins() -> None:
     assert between(torch.zeros(1, 2), torch.ones(1, 2), 1).tolist() == [[[0, 0]]]

@@ -435,7 +435,7 @@ def test_between_the_ends_of_a_trajectory_noise_is_a_third_of_the_signal(make_ru
 
 def test_an_interpolation_begins_and_ends_with_the_classes(make_run: Any) -> None:
     run = make_run("digits", "flow")
-    (ax,) = Interpolation(pairs=2, points=3, labels=(0, "7")).draw(run).axes
+    (ax,) = Interpolation(pairs=2, points=3, labels=(0, "7"), even=False).draw(run).axes
     labels = [label.get_text() for label in ax.get_xticklabels()]
     assert labels == ["source", "λ = 0", "0.5", "1", "source"]
     pixels = np.asarray(ax.images[0].get_array())[..., 0]
@@ -451,20 +451,25 @@ def test_an_interpolation_begins_and_ends_with_the_classes(make_run: Any) -> Non
 
 def test_an_interpolation_has_the_options_that_it_is_given(make_run: Any) -> None:
     run = make_run("digits", seed=5)
-    figure = Interpolation(pairs=1, points=3, t=0.9, path="slerp").draw(run)
+    figure = Interpolation(pairs=1, points=3, t=0.9, path="slerp", even=False).draw(run)
     a, b = example_pairs(run.data.test, 1)
     between = genlab.interpolate(run.model, a, b, 3, 0.9, path="slerp", seed=5)
     np.testing.assert_array_equal(
         shown(figure), shown(interpolation(a, b, between, run.spec, note="t = 0.9"))
     )
     assert [text.get_text() for text in figure.texts] == ["both sources degraded to t = 0.9"]
-    flow = Interpolation(pairs=1, points=3, t=0.9).draw(make_run("digits", "flow"))
+    flow = Interpolation(pairs=1, points=3, t=0.9, even=False).draw(make_run("digits", "flow"))
     assert not flow.texts, "a flow degrades nothing"
+    even = Interpolation(pairs=1, points=3, t=0.9).draw(run)
+    between = genlab.interpolate(run.model, a, b, 3, 0.9, seed=5, even=True)
+    wanted = interpolation(a, b, between, run.spec, note="a", even=True)
+    np.testing.assert_array_equal(shown(even), shown(wanted))
+    assert even.texts[0].get_text().endswith("0.9; points where neighbours differ alike")
 
 
 def test_an_interpolation_at_several_times_has_a_row_for_each(make_run: Any) -> None:
     run = make_run("digits", seed=5)
-    figure = Interpolation(points=3, t=(0.2, 0.9)).draw(run)
+    figure = Interpolation(points=3, t=(0.2, 0.9), even=False).draw(run)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [
         "t = 0.2", "t = 0.9"
     ]  # fmt: skip

@@ -614,6 +614,8 @@ def test_paths_stand_between_their_sources() -> None:
     assert first < shown(ax).shape[0] / 2 < second, "each name stands beside its row"
     assert ax.get_position().x0 * figure.get_figwidth() > text_width("means")
     assert [text.get_text() for text in figure.texts] == ["both sources degraded"]
+    (ax,) = interpolation(a, b, torch.stack([a, a, b]), spec(), even=True).axes
+    assert labels_above(ax) == ["source", "λ = 0", "", "1", "source"], "each row has its own"
     with pytest.raises(RequestError, match="of the kind 'vector'"):
         interpolation(a, b, a, POINTS)
 

@@ -63,10 +63,10 @@ def test_an_experiment_means_what_its_paper_does() -> None:
     assert (tables["sampler"]["name"], tables["sampling"]["steps"]) == ("ddpm", 50)
     tables = resolve(experiment_tables("realnvp-cifar10") | {"data": "somewhere"}).config.flat()
     assert tables["objective"] == {
-        "name": "likelihood", "likelihood": 1.0, "cross_entropy": 0.2, "label_smoothing": 0.0,
+        "name": "likelihood", "likelihood": 1.0, "cross_entropy": 0.5, "label_smoothing": 0.0,
     }  # fmt: skip
     assert tables["optimiser"]["weight_decay"] == 1e-4
-    assert (tables["training"]["shift"], tables["training"]["flip"]) == (4, True)
+    assert (tables["training"]["shift"], tables["training"]["flip"]) == (4, "alternate")
     assert tables["training"]["conditional"] is True
     assert experiment_tables("ddpm-mnist") == experiment_tables("ddpm-mnist", "laptop")
     assert experiment_tables("ddpm-mnist")["training"]["steps"] == 8400

@@ -13,7 +13,7 @@ from genlab.cli.options import Data, Device, OtherSampler, RunPath, Seed
 
 __all__ = ["interpolate"]
 
-_USUAL = {"points": 11, "t": 0.5, "pairs": 4, "means": False, "seed": 0}
+_USUAL = {"points": 11, "t": 0.5, "pairs": 4, "means": False, "seed": 0, "even": True}
 
 
 def interpolate(
@@ -44,6 +44,12 @@ def interpolate(
         bool,
         typer.Option("--means", help="Flow: add a row between the means of the two classes."),
     ] = False,
+    even: Annotated[
+        bool,
+        typer.Option(
+            "--even/--uniform", help="Points where neighbours differ alike, or at even λ."
+        ),
+    ] = True,
     steps: Annotated[int | None, typer.Option(help="Steps of a trajectory.")] = None,
     sampler: OtherSampler = None,
     data: Data = None,
@@ -68,10 +74,10 @@ def interpolate(
     found = paths_between(
         opened, begin, end, points=points, t=t, path=path, pairs=pairs, means=means, steps=steps,
         rule=opened.picture_rule,
-        sampler=None if sampler is None else build("sampler", sampler), seed=seed,
+        sampler=None if sampler is None else build("sampler", sampler), seed=seed, even=even,
     )  # fmt: skip
     asked = {"points": points, "t": t, "path": path, "pairs": pairs, "means": means, "steps": steps,
-             "sampler": sampler, "seed": seed}  # fmt: skip
+             "sampler": sampler, "seed": seed, "even": even}  # fmt: skip
     stem = f"interpolation-{word_of(begin)}-{word_of(end)}{called_with(asked, _USUAL)}"
     figures = opened.path / "figures"
     for file in [out] if out else [figures / f"{stem}.png", figures / f"{stem}.gif"]:

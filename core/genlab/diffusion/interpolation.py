@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -32,8 +34,9 @@ def interpolate(
     steps: int | None = None,
     sampler: Sampler | None = None,
     seed: int = 0,
+    even: bool = False,
 ) -> Tensor:
-    """Interpolate between examples.
+    r"""Interpolate between examples.
 
     A diffusion degrades both to the time t, mixes them there and walks back, with the same randomness at
     every point of the path (Ho, Jain & Abbeel 2020, arXiv:2006.11239, fig. 8). A flow mixes in its latent
@@ -51,6 +54,8 @@ def interpolate(
         steps: Steps of a trajectory from t to 0; None: those of the model.
         sampler: How to walk back; None: the model's own sampler.
         seed: Seed of everything random.
+        even: Whether the points stand where neighbours differ alike, instead of at even :math:`\lambda`, at
+            which a path may stand still for long and change at once. It takes three times as many walks.
 
     Returns:
         ``(points, *shape)`` for one example, and ``(points, B, *shape)`` for several, on the CPU.
@@ -63,30 +68,37 @@ def interpolate(
     if path is not None:
         check_path(path)
     if isinstance(model, DensityModel):
-        x = _mixed_latents(model, a, b, points, path or "slerp")
+        at = _mixed_latents(model, a, b, path or "slerp")
     elif isinstance(model, DiffusionModel):
         check_time(t)
         steps = model.steps_of(steps, sampler)
-        x = _mixed_states(
-            model, a, b, points, path or "linear", t=t, steps=steps, sampler=sampler, seed=seed
+        at = _mixed_states(
+            model, a, b, path or "linear", t=t, steps=steps, sampler=sampler, seed=seed
         )
     else:
         raise RequestError(f"{type(model).__name__} has nothing to interpolate in")
+    shares = torch.linspace(0, 1, points)[:, None].expand(-1, len(a))
+    x = at(shares)
+    if even:
+        x = _evened(at, shares, x)
     return x[:, 0] if one else x
+
+
+_At = Callable[[Tensor], Tensor]
+"""From the shares ``(points, B)`` of the way of every path to the points there ``(points, B, *shape)``."""
 
 
 def _mixed_states(
     model: DiffusionModel,
     a: Tensor,
     b: Tensor,
-    points: int,
     path: Path,
     *,
     t: float,
     steps: int | None,
     sampler: Sampler | None,
     seed: int,
-) -> Tensor:
+) -> _At:
     """Mix two degraded states and walk back from every point.
 
     Where noise is added, the two states get noise of their own; where something else is drawn, such as a
@@ -99,32 +111,77 @@ def _mixed_states(
     additive = isinstance(degradation, AdditiveDegradation)
     z_b = degradation.draw(b, generator=generator) if additive else z
     times = torch.full((len(a),), t, device=model.device)
-    states = between(
-        degradation.degrade(a, times, z), degradation.degrade(b, times, z_b), points, path
-    )
+    begin, end = degradation.degrade(a, times, z), degradation.degrade(b, times, z_b)
     generator = generator_of(seed, "restoring", device=model.device)
-    begin = generator.get_state()
-    ends, at_once = [], 1
-    while len(states):
-        some, states = states[:at_once], states[at_once:]
-        shared = None if additive or z is None else z.repeat(len(some), *[1] * (z.ndim - 1))
-        generator.set_state(begin)
-        walked = model.trajectory_from(
-            some.flatten(0, 1), shared, generator=generator, start=t, steps=steps, sampler=sampler
-        )
-        ends.append(model.in_range(end_of(walked).cpu()).reshape(some.shape))
-        # a walk that draws nothing is the same for many
-        if torch.equal(generator.get_state(), begin):
-            at_once = max(_AT_ONCE // max(len(a), 1), 1)
-    return torch.cat(ends)
+    untouched = generator.get_state()
+
+    def at(shares: Tensor) -> Tensor:
+        states, ends, at_once = between(begin, end, shares, path), [], 1
+        while len(states):
+            some, states = states[:at_once], states[at_once:]
+            shared = None if additive or z is None else z.repeat(len(some), *[1] * (z.ndim - 1))
+            generator.set_state(untouched)
+            walked = model.trajectory_from(
+                some.flatten(0, 1),
+                shared,
+                generator=generator,
+                start=t,
+                steps=steps,
+                sampler=sampler,
+            )
+            ends.append(model.in_range(end_of(walked).cpu()).reshape(some.shape))
+            # a walk that draws nothing is the same for many
+            if torch.equal(generator.get_state(), untouched):
+                at_once = max(_AT_ONCE // max(len(a), 1), 1)
+        return torch.cat(ends)
+
+    return at
 
 
-@torch.no_grad()
-def _mixed_latents(model: DensityModel, a: Tensor, b: Tensor, points: int, path: Path) -> Tensor:
+def _mixed_latents(model: DensityModel, a: Tensor, b: Tensor, path: Path) -> _At:
+    """Mix the latents of two examples and decode every point."""
     flow, device = model.flow, model.device
-    latents = between(flow.encode(a.to(device))[0], flow.encode(b.to(device))[0], points, path)
-    x = torch.stack([flow.decode(z)[0].cpu() for z in latents])
-    return model.in_range(x)
+
+    @torch.no_grad()
+    def at(shares: Tensor) -> Tensor:
+        latents = between(begin, end, shares, path)
+        return model.in_range(torch.stack([flow.decode(z)[0].cpu() for z in latents]))
+
+    with torch.no_grad():
+        begin, end = (flow.encode(x.to(device))[0] for x in (a, b))
+    return at
+
+
+def _evened(at: _At, shares: Tensor, x: Tensor) -> Tensor:
+    """Return as many points of every path, of which the squares of the steps sum up to the least.
+
+    Twice as many points as there are come in before, each half-way between two neighbours that are farthest
+    apart, and the ends stay.
+    """
+    points, place = len(shares), [1] * (x.ndim - 2)
+    for _ in range(2 * points if points > 2 else 0):
+        widest = (x[1:] - x[:-1]).flatten(2).norm(dim=2).argmax(0, keepdim=True)
+        middle = (shares.gather(0, widest) + shares.gather(0, widest + 1)) / 2
+        shares, order = torch.cat([shares, middle]).sort(dim=0, stable=True)
+        x = torch.cat([x, at(middle)])
+        x = x.gather(0, order.reshape(*order.shape, *place).expand_as(x))
+    chosen = torch.stack([_least_squares(path, points) for path in x.flatten(2).unbind(1)], 1)
+    return x.gather(0, chosen.reshape(*chosen.shape, *place).expand(-1, *x.shape[1:]))
+
+
+def _least_squares(path: Tensor, points: int) -> Tensor:
+    """Return which points of a path ``(n, D)`` go from end to end in the least squared steps."""
+    square = torch.cdist(path, path).square()
+    later = torch.ones_like(square, dtype=torch.bool).triu(1)
+    square = square.masked_fill(~later, torch.inf)
+    best, came = square[0], []  # to every point, in one step
+    for _ in range(points - 2):
+        best, before = (best[:, None] + square).min(0)
+        came.append(before)
+    chosen = [len(path) - 1]
+    for before in reversed(came):
+        chosen.append(int(before[chosen[-1]]))
+    return torch.tensor([0, *reversed(chosen)][:points])
 
 
 @torch.no_grad()

@@ -27,13 +27,14 @@ Path = Literal["linear", "slerp"]
 _PARALLEL = 1e-4  # radians below which both paths are the same
 
 
-def between(a: Tensor, b: Tensor, points: int, path: Path = "linear") -> Tensor:
-    """Return points on the path from ``a`` to ``b``.
+def between(a: Tensor, b: Tensor, points: int | Tensor, path: Path = "linear") -> Tensor:
+    r"""Return points on the path from ``a`` to ``b``.
 
     Args:
         a: Where the paths begin, ``(B, *shape)``.
         b: Where they end, ``(B, *shape)``.
-        points: How many points, both ends included.
+        points: How many points, evenly spaced and both ends included; or the :math:`\lambda` of each, for all
+            paths ``(points, 1)`` or for each ``(points, B)``.
         path: ``"linear"`` or ``"slerp"``.
 
     Returns:
@@ -43,9 +44,12 @@ def between(a: Tensor, b: Tensor, points: int, path: Path = "linear") -> Tensor:
         RequestError: There is no such path, or no point.
     """
     check_path(path)
-    points = checked_count("points", points, "a path has at least one")
-    share = torch.linspace(0, 1, points, device=a.device, dtype=a.dtype)
-    return _PATHS[path](a, b, share.reshape(-1, *[1] * a.ndim))
+    if not isinstance(points, Tensor):
+        points = torch.linspace(0, 1, checked_count("points", points, "a path has at least one"))[
+            :, None
+        ]
+    share = points.to(a.device, a.dtype)
+    return _PATHS[path](a, b, share.reshape(*share.shape, *[1] * (a.ndim - 1)))
 
 
 def check_path(path: str) -> None:

@@ -18,7 +18,7 @@ from genlab.report.arrays import npz_bytes
 from genlab.report.figure import Results
 from genlab.report.figures.files import figure_bytes
 from genlab.report.figures.images import save_gif, tile
-from genlab.report.figures.interpolation import degraded_to, interpolation
+from genlab.report.figures.interpolation import interpolation, made_by
 from genlab.report.figures.needs import density_of, is_flow
 from genlab.report.pairs import class_pairs, examples_of_class
 from genlab.report.pictures import read_pictures
@@ -40,6 +40,7 @@ class Paths:
         between: Their points, ``(points, B, *shape)``.
         names: One for each path, or none.
         note: How they were made, in words.
+        even: Whether their points stand where neighbours differ alike.
     """
 
     a: Tensor
@@ -47,6 +48,7 @@ class Paths:
     between: Tensor
     names: tuple[str, ...] = ()
     note: str = ""
+    even: bool = False
 
 
 def paths_between(
@@ -68,22 +70,23 @@ def paths_between(
         pairs: How many test images of a class are taken.
         rule: How picture files are read; None: by the whole range of their numbers.
         means: Whether a path between the latent means of two classes is added (flows).
-        options: What :func:`genlab.interpolate` takes: points, t, path, steps, sampler, seed.
+        options: What :func:`genlab.interpolate` takes: points, t, path, steps, sampler, seed, even.
 
     Raises:
         RequestError: A word names neither a class nor a file, or there are no means to take.
     """
     a, b = _ends(run, begin, end, pairs, rule)
     between = interpolate(run.model, a, b, **options)
-    note = "" if is_flow(run) else degraded_to(options.get("t", _USUAL_TIME))
+    time = None if is_flow(run) else options.get("t", _USUAL_TIME)
+    even = options.get("even", False)
+    note = made_by(time, even)
     if not means:
-        return Paths(a, b, between, note=note)
+        return Paths(a, b, between, note=note, even=even)
     first, last = (_mean(run, word)[None] for word in (begin, end))
     middle = interpolate(run.model, first, last, **options)
     names = ("means", *[""] * len(a))
-    return Paths(
-        torch.cat([first, a]), torch.cat([last, b]), torch.cat([middle, between], 1), names, note
-    )
+    a, b, between = torch.cat([first, a]), torch.cat([last, b]), torch.cat([middle, between], 1)
+    return Paths(a, b, between, names, note, even)
 
 
 def check_path_output(file: Path) -> None:
@@ -116,8 +119,9 @@ def write_paths(file: Path, paths: Paths, spec: DataSpec) -> None:
         save_gif(file, [*there, *there[::-1]], ms=120)
     else:
         figure = interpolation(
-            paths.a, paths.b, paths.between, spec, names=paths.names, note=paths.note
-        )
+            paths.a, paths.b, paths.between, spec,
+            names=paths.names, note=paths.note, even=paths.even,
+        )  # fmt: skip
         write_bytes(file, figure_bytes(figure, file.suffix[1:]))
 
 

@@ -119,6 +119,7 @@ class Run(OpenedRun):
         steps: int | None = None,
         sampler: str | Sampler | None = None,
         seed: int = 0,
+        even: bool = False,
     ) -> Tensor:
         """Interpolate between examples; see :func:`genlab.interpolate`."""
         return interpolate(
@@ -131,6 +132,7 @@ class Run(OpenedRun):
             steps=steps,
             sampler=_sampler(sampler),
             seed=seed,
+            even=even,
         )
 
     def latent_mean(self, x: Tensor) -> Tensor:

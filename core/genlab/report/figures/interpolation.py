@@ -20,7 +20,7 @@ from genlab.report.figures.strips import headings, image_strip
 from genlab.report.figures.style import style
 from genlab.report.pairs import class_pairs, example_pairs
 
-__all__ = ["Interpolation", "degraded_to", "interpolation"]
+__all__ = ["Interpolation", "interpolation", "made_by"]
 
 _Time = Annotated[float, Field(gt=0, le=1)]
 
@@ -37,6 +37,8 @@ class Interpolation(Figure):
         path: ``"linear"`` or ``"slerp"``. None: slerp in the latent space of a flow, and linear in degraded
             states.
         labels: Classes by number or name that paths begin and end with. None: pairs of two classes each.
+        even: Whether the points stand where neighbours differ alike, instead of at even lambda, at which a
+            path may stand still for long and change at once.
     """
 
     def __init__(
@@ -47,8 +49,10 @@ class Interpolation(Figure):
         t: _Time | Annotated[tuple[_Time, ...], Field(min_length=1)] = 0.5,
         path: Path | None = None,
         labels: tuple[Label, Label] | None = None,
+        even: bool = True,
     ) -> None:
         self.pairs, self.points, self.t, self.path, self.labels = pairs, points, t, path, labels
+        self.even = even
 
     def fits(self, run: Results) -> str | None:
         """Ask for images, for something to interpolate in, and for a pair of test images."""
@@ -69,17 +73,30 @@ class Interpolation(Figure):
         """Interpolate between test images."""
         a, b = self._ends(run)
         if no_diffusion(run):
-            return interpolation(a, b, self._between(run, a, b, 1.0), run.spec)
+            return self._drawn(run, a, b, self._between(run, a, b, 1.0), None)
         if isinstance(self.t, float):
-            between = self._between(run, a, b, self.t)
-            return interpolation(a, b, between, run.spec, note=degraded_to(self.t))
+            return self._drawn(run, a, b, self._between(run, a, b, self.t), self.t)
         a, b = (x[:1].expand(len(self.t), *x.shape[1:]) for x in (a, b))
         rows = [self._between(run, a[:1], b[:1], t) for t in self.t]
         names = [f"t = {t:.3g}" for t in self.t]
-        return interpolation(a, b, torch.cat(rows, 1), run.spec, names=names)
+        return self._drawn(run, a, b, torch.cat(rows, 1), None, names)
+
+    def _drawn(
+        self,
+        run: Results,
+        a: Tensor,
+        b: Tensor,
+        between: Tensor,
+        t: float | None,
+        names: Sequence[str] = (),
+    ) -> Drawing:
+        note = made_by(t, self.even)
+        return interpolation(a, b, between, run.spec, names=names, note=note, even=self.even)
 
     def _between(self, run: Results, a: Tensor, b: Tensor, t: float) -> Tensor:
-        return interpolate(run.model, a, b, self.points, t, path=self.path, seed=run.seed)
+        return interpolate(
+            run.model, a, b, self.points, t, path=self.path, seed=run.seed, even=self.even
+        )
 
     def _ends(self, run: Results) -> tuple[Tensor, Tensor]:
         if self.labels is None:
@@ -87,9 +104,10 @@ class Interpolation(Figure):
         return class_pairs(run.data.test, run.spec, *self.labels, self.pairs)
 
 
-def degraded_to(t: float) -> str:
-    """Return the note that says how far both ends of paths are degraded."""
-    return f"both sources degraded to t = {t:.3g}"
+def made_by(t: float | None, even: bool) -> str:
+    """Return the note that says how far both ends are degraded, if at all, and where the points stand."""
+    said = [f"both sources degraded to t = {t:.3g}"] if t is not None else []
+    return "; ".join([*said, *(["points where neighbours differ alike"] if even else [])])
 
 
 @style()
@@ -101,6 +119,7 @@ def interpolation(
     *,
     names: Sequence[str] = (),
     note: str = "",
+    even: bool = False,
 ) -> Drawing:
     """Show paths between pairs of images: source, what the model made of the path, source.
 
@@ -115,6 +134,7 @@ def interpolation(
         spec: What the data is.
         names: One for each row, written at its left.
         note: A line below them.
+        even: Whether the points stand where neighbours differ alike, at other lambda in every row.
     """
     if spec.kind != "image":
         raise RequestError(
@@ -123,5 +143,7 @@ def interpolation(
     count = len(between)
     shares = [f"{i / max(count - 1, 1):.2g}" for i in range(count)]
     columns = torch.stack([a.cpu(), *between.cpu(), b.cpu()], 1)
-    labels = ["source", *headings("λ = ", shares, 0), "source"]
+    middle = headings("λ = ", shares, 0)
+    middle[1:-1] = [""] * (count - 2) if even else middle[1:-1]
+    labels = ["source", *middle, "source"]
     return image_strip(columns, labels, names=names, note=note)
