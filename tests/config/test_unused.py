@@ -27,6 +27,8 @@ BLUR = {"degradation": "blur"}
             }.items()
         ],
         ({"density": "gmm", "training": {"steps": 3}}, r"training\.steps .* 'gmm' is fitted at once"),
+        ({"sampling": {"temperature": 0.5}}, r"sampling\.temperature has no use here: a diffusion"),
+        ({"density": "gmm", "sampling": {"temperature": 2}}, r"sampling\.temperature .* 'gmm' is sampled"),
         ({"density": "gmm", "training": {"batch": 3}}, r"training\.batch .* 'gmm' is fitted at once"),
         ({"density": "gmm", "optimiser": {"lr": 0.1}}, "optimiser .* 'gmm' is fitted at once"),
     ],
@@ -44,6 +46,8 @@ def test_what_has_no_use_is_refused(given: dict[str, Any], answer: str) -> None:
         {"density": "gmm", "training": {"conditional": True, "save_every": 3}},
         {"density": "gmm", "restorer": {}, "training": {}},
         {"density": "realnvp", "training": {"steps": 3}, "optimiser": {"lr": 0.1}},
+        {"density": "realnvp", "sampling": {"temperature": 0.5}},
+        {**BLUR, "sampling": {"temperature": 1}},
     ],
 )  # fmt: skip
 def test_what_has_a_use_is_not(given: dict[str, Any]) -> None:

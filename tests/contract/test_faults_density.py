@@ -29,6 +29,19 @@ class Affine(AffineFlow):
     tags = DensityTags(conditional=True)
 
 
+class Warm(Affine):
+    """A sound one that takes a temperature."""
+
+    tags = DensityTags(conditional=True, temperature=True)
+
+
+class AlwaysAsWarm(Warm):
+    """Takes a temperature and takes no notice of it."""
+
+    def sample(self, n: int, y: Tensor | None = None, **more: Any) -> Tensor:
+        return super().sample(n, y, generator=more["generator"])
+
+
 class RaisesSomethingElse(Affine):
     def __init__(self, spec: DataSpec) -> None:
         if len(spec.shape) > 1:
@@ -377,6 +390,7 @@ FAULTS: list[tuple[type[Density], str]] = [
     (WrongNormalisation, "integrates_to_one"),
     (WrongDecode, "flow_inverts"),
     (WrongLadjOfDecode, "flow_ladj_is_jacobian"),
+    (AlwaysAsWarm, "temperature_narrows"),
     (SeesTheBatch, "batch_independent"),
     (SeesLargeBatches, "batch_independent"),
     (ForwardIsLoss, "log_prob_shape"),
@@ -416,7 +430,7 @@ def test_found_by_several(broken: type[Density], checks: list[str], found: Any) 
 
 
 def test_every_check_has_a_fault() -> None:
-    names = {check.name for built in (Affine, Normals) for check in density_checks(built)}
+    names = {check.name for built in (Warm, Normals) for check in density_checks(built)}
     of_every_role = {
         check.name for check in component_checks(lambda: Affine(DataSpec((2,), "vector")))
     }

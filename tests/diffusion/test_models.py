@@ -311,6 +311,30 @@ def test_a_density_takes_no_trajectory(given: dict[str, Any]) -> None:
         density(VECTOR).sample(2, **given)
 
 
+def test_a_temperature_is_the_factor_of_the_noise() -> None:
+    """The model's own unless it is said; the same noise at every temperature."""
+    warm, cool = density(VECTOR), density(VECTOR, temperature=0.25)
+    x, centre = warm.sample(50, seed=1), warm.sample(50, seed=1, temperature=1e-9)
+    torch.testing.assert_close(cool.sample(50, seed=1), centre + 0.25 * (x - centre))
+    torch.testing.assert_close(warm.sample(50, seed=1, temperature=0.25), cool.sample(50, seed=1))
+    torch.testing.assert_close(cool.sample(50, seed=1, temperature=1), x)
+    torch.testing.assert_close(cool.log_prob(x), warm.log_prob(x))
+
+
+def test_only_flows_take_a_temperature_above_0() -> None:
+    for wrong in (0, -1.0, math.nan, math.inf, "hot"):
+        with pytest.raises(RequestError, match=r"it is a finite number above 0"):
+            density(VECTOR, temperature=wrong)
+        with pytest.raises(RequestError, match=r"it is a finite number above 0"):
+            density(VECTOR).sample(2, temperature=wrong)  # type: ignore[arg-type]
+    normal = build("density", "normal", VECTOR)
+    with pytest.raises(RequestError, match=r"temperature = 0\.5: Normal is sampled as it is"):
+        DensityModel(VECTOR, normal, temperature=0.5)
+    assert DensityModel(VECTOR, normal, temperature=1).temperature == 1
+    with pytest.raises(RequestError, match="a diffusion takes no temperature"):
+        model().sample(2, temperature=0.5)
+
+
 def test_samples_of_images_stay_in_their_range() -> None:
     made = density(IMAGE)
     x = made.sample(200)

@@ -314,3 +314,4 @@ def test_a_number_has_a_label() -> None:
     assert (
         Number("f", {"sampler": "ddim", "against": "train"}, ()).label == "f (ddim, against train)"
     )
+    assert Number("f", {"temperature": 0.7}, ()).label == "f (temperature 0.7)"

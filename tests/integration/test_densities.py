@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,33 @@ def test_bits_per_dimension_of_images(tmp_path: Path) -> None:
     assert bits["value"] == pytest.approx((nll["value"] / 64 - math.log(2 / 16)) / math.log(2))
     assert 0 < bits["value"] < math.log2(17)  # better than a uniform guess over 17 levels
     assert "baseline" not in bits
+
+
+def test_a_flow_is_sampled_and_measured_at_any_temperature(
+    tmp_path: Path, command: Callable[..., Any]
+) -> None:
+    request = {
+        "density": {"class": "genlab.testing.tiny:AffineFlow"}, "metrics": [], "figures": [],
+        "dataset": {"name": "moons", "train": 300, "test": 100}, "training": {"steps": 2},
+        "sampling": {"count": 30, "temperature": 0.5},
+    }  # fmt: skip
+    run = start_run(request, out=tmp_path / "run", skip=["measuring", "drawing", "page"])
+    x = run.sample(30)
+    assert torch.equal(run.samples(30)[0], x)
+    torch.testing.assert_close(x.std(0), run.sample(30, temperature=1).std(0) / 2)
+    given = ("evaluate", run.path, "-n", 30, "--metric", "mmd", "--json")
+    records = json.loads(command(*given, "--temperature", 0.1, "--temperature", 1).out)
+    assert [record.get("temperature") for record in records] == [0.1, 1.0]
+    assert records[0]["value"] > records[1]["value"]
+    kept = genlab.open_run(run.path).records
+    assert kept == records, "each is a number of its own"
+    for word, name in (
+        ("0.5", "sample-4-seed-0.png"),
+        ("0.1", "sample-4-seed-0-temperature-0.1.png"),
+    ):
+        said = command("sample", run.path, "-n", 4, "--temperature", word)
+        assert said.out.rstrip().endswith(name), said.out
+    assert "finite number above 0" in command("sample", run.path, "--temperature", 0).err
 
 
 def test_a_density_that_is_fitted_at_once_is_a_run_too(tmp_path: Path) -> None:

@@ -121,6 +121,24 @@ def test_zeros_stay_zeros() -> None:
     assert (orthogonalised(torch.zeros(3, 5)) == 0).all()
 
 
+@pytest.mark.parametrize("shape", [(12, 20), (20, 12)])
+def test_what_has_stopped_learning_counts_as_0(shape: tuple[int, int]) -> None:
+    """Its products would be denormal numbers, with which a step of Muon takes eight times as long."""
+    G = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    still = G.clone()
+    still[3], still[:, 5] = 0, 0
+    stopping = G.clone()
+    stopping[3] *= 1e-18
+    stopping[:, 5] *= 1e-20
+    assert torch.equal(orthogonalised(stopping), orthogonalised(still))
+
+
+def test_what_learns_slowly_has_a_step_as_large_as_the_rest() -> None:
+    G = torch.randn(12, 20, generator=torch.Generator().manual_seed(0))
+    G[3] *= 0.02
+    assert float(orthogonalised(G)[3].norm()) > 0.5
+
+
 # --- Muon
 
 

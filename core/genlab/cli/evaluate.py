@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from genlab.cli.completion import names_of
-from genlab.cli.options import Checkpoint, Data, Device, Json, RunPath, Seed
+from genlab.cli.options import TEMPERATURE, Checkpoint, Data, Device, Json, RunPath, Seed
 
 __all__ = ["evaluate"]
 
@@ -35,6 +35,9 @@ def evaluate(
             autocompletion=names_of("sampler"),
         ),
     ] = None,
+    temperature: Annotated[
+        list[float] | None, typer.Option(help=f"{TEMPERATURE}; several times for several.")
+    ] = None,
     against_train: Annotated[
         bool,
         typer.Option(
@@ -58,13 +61,15 @@ def evaluate(
     opened = api.open_run(run, device=device, data=data, checkpoint=checkpoint)
     names: list[str | None] = list(sampler) if sampler else [None]
     counts: list[int | None] = list(steps) if steps else [None]
+    temperatures: list[float | None] = list(temperature) if temperature else [None]
     against: Literal["train", "test"] = "train" if against_train else "test"
     records = [
         record
         for name in names
         for count in counts
+        for factor in temperatures
         for record in opened.evaluate(
-            metric, n=n, steps=count, sampler=name, against=against, seed=seed
+            metric, n=n, steps=count, sampler=name, temperature=factor, against=against, seed=seed
         )
     ]
     if as_json:

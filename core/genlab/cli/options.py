@@ -10,6 +10,7 @@ import typer
 from genlab.cli.completion import experiments, names_of, one_of, settings
 
 __all__ = [
+    "TEMPERATURE",
     "Backbone",
     "Budget",
     "Checkpoint",
@@ -41,6 +42,7 @@ __all__ = [
     "Seed",
     "Settings",
     "Steps",
+    "Temperature",
     "Trackers",
 ]
 
@@ -101,6 +103,8 @@ Checkpoint = Annotated[
         autocompletion=one_of("last", "best"),
     ),
 ]
+TEMPERATURE = "Flow: factor of the noise; below 1, samples are more usual and more alike"
+Temperature = Annotated[float | None, typer.Option(help=f"{TEMPERATURE}.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything that is random.")]
 RunSeed = Annotated[
     int | None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genlab.cli.naming import called_with, word_of
-from genlab.cli.options import Checkpoint, Device, OtherSampler, RunPath, Seed
+from genlab.cli.options import Checkpoint, Device, OtherSampler, RunPath, Seed, Temperature
 
 if TYPE_CHECKING:
     from genlab.runs import Run
@@ -30,6 +30,7 @@ def sample(
         float | None,
         typer.Option(help="Classifier-free guidance: 1 is none, more follows the label closer."),
     ] = None,
+    temperature: Temperature = None,
     checkpoint: Checkpoint = "last",
     seed: Seed = 0,
     device: Device = "auto",
@@ -46,13 +47,15 @@ def sample(
         check_output(out)
     opened = api.open_run(run, device=device, checkpoint=checkpoint)
     chosen = opened.spec.class_told(label) if label and opened.model.conditional else label
-    asked = {"sampler": sampler, "steps": steps, "guidance": guidance, "checkpoint": checkpoint}
+    asked = {"sampler": sampler, "steps": steps, "guidance": guidance, "temperature": temperature,
+             "checkpoint": checkpoint}  # fmt: skip
     file = out or opened.path / "samples" / _name(opened, n, seed, label, asked)
     options: dict[str, Any] = {"sampler": sampler, "steps": steps, "label": chosen,
                                "guidance": guidance, "seed": seed}  # fmt: skip
     if file.suffix == ".gif":
         write_animation(file, opened.trajectory(n, **options), opened.spec)
     else:
+        options["temperature"] = temperature
         x, y = opened.sample(n, **options), opened.model.labels(n, chosen, seed=seed)
         write_samples(file, x, y, opened.spec)
     typer.echo(f"{n} samples: {file}")
@@ -65,6 +68,7 @@ def _name(run: Run, n: int, seed: int, label: str | None, asked: Mapping[str, An
         "sampler": getattr(getattr(method, "sampler", None), "name", None),
         "steps": getattr(run.model, "steps", None),
         "guidance": run.config.sampling.guidance,
+        "temperature": run.config.sampling.temperature,
         "checkpoint": "last",
     }
     of_class = "" if label is None else f"-{word_of(label)}"

@@ -25,12 +25,14 @@ class DensityTags:
         conditional: A density that was built with classes models each of them.
         mixed_precision: Whether bf16 autocast speeds it up on hardware that has it.
         compiled: Whether torch.compile makes training on vectors faster.
+        temperature: Whether ``sample`` takes a ``temperature``, the factor of its noise.
         data: The kinds of data that fit.
     """
 
     conditional: bool = False
     mixed_precision: bool = False
     compiled: bool = False
+    temperature: bool = False
     data: frozenset[Kind] = field(default_factory=lambda: frozenset[Kind]({"vector"}))
 
 

@@ -127,7 +127,7 @@ def _model(config: Resolved, spec: DataSpec, objects: Objects, device: torch.dev
     density.to(device)
     model = DensityModel(
         spec, density, device=device, conditional=config.run.conditional,
-        batch=config.sampling.batch,
+        temperature=config.sampling.temperature, batch=config.sampling.batch,
     )  # fmt: skip
     return Parts(model, density, None, density)
 

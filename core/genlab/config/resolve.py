@@ -15,7 +15,7 @@ from genlab.components.backbone import FittedBackbone
 from genlab.components.component import Component
 from genlab.components.dataset import Dataset, DataSpec
 from genlab.components.degradation import Advice, Degradation
-from genlab.components.density import FittedDensity, ImplicitDensity
+from genlab.components.density import DensityTags, FittedDensity, ImplicitDensity
 from genlab.components.parameters import parameters
 from genlab.components.registry import registry
 from genlab.config.bounds import bounded, require_spec_fits
@@ -42,6 +42,7 @@ from genlab.config.tables import merge, merge_training, refuse_two_places
 from genlab.config.unused import (
     OF_A_DIFFUSION,
     OF_A_TRAINED_PRIOR,
+    refuse_temperature,
     refuse_untrained,
     refuse_unused,
 )
@@ -164,6 +165,7 @@ class _Resolver:
             degradation, lambda: made("degradation", degradation, self.objects)
         )
         refuse_misfit("degradation", degradation.name, built.tags.data, self.spec)
+        refuse_temperature(self.given, "a diffusion")
         advice = built.advice()
         restorer = {"prediction": advice.prediction, "jitter": advice.jitter}
         backbone = self._whole("backbone", self.by_kind["backbone"])
@@ -206,6 +208,9 @@ class _Resolver:
                 f"the density {density.name!r} draws examples and has no log density, so that it cannot "
                 f"stand alone: prior={density.name} draws the state that a degradation leaves"
             )
+        tags = getattr(class_of("density", density, self.objects), "tags", None)
+        if isinstance(tags, DensityTags) and not tags.temperature:
+            refuse_temperature(self.given, f"the density {density.name!r}")
         if _is_fitted("density", density, self.objects):
             refuse_untrained(self.given, f"the density {density.name!r}")
             return FittedAlone(density)

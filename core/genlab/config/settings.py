@@ -51,6 +51,11 @@ class SamplingSettings(_Strict):
         allow_inf_nan=False,
         description="classifier-free guidance: 1 is none, more follows the label closer",
     )
+    temperature: float = Field(
+        1.0,
+        allow_inf_nan=False,
+        description="flows: factor of the noise; below 1, samples are more usual and more alike",
+    )
 
 
 class EvaluationSettings(_Strict):

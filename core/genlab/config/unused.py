@@ -8,7 +8,9 @@ from typing import Any
 from genlab.config.settings import RunSettings
 from genlab.errors import RequestError
 
-__all__ = ["OF_A_DIFFUSION", "OF_A_TRAINED_PRIOR", "refuse_untrained", "refuse_unused"]
+__all__ = [
+    "OF_A_DIFFUSION", "OF_A_TRAINED_PRIOR", "refuse_temperature", "refuse_untrained", "refuse_unused"
+]  # fmt: skip
 
 OF_A_TRAINED_PRIOR = ("prior_training", "prior_optimiser")
 """What only a prior that is trained has a use for."""
@@ -32,6 +34,21 @@ def refuse_unused(given: Mapping[str, Any], names: Iterable[str], why: str) -> N
         value = given.get(name)
         if value is not None and not (isinstance(value, Mapping) and not value):
             raise RequestError(f"{name} has no use here: {why}")
+
+
+def refuse_temperature(given: Mapping[str, Any], what: str) -> None:
+    """Refuse a temperature other than 1 of what takes none.
+
+    Args:
+        given: The request.
+        what: What takes none, in words.
+
+    Raises:
+        RequestError: One was given.
+    """
+    if given.get("sampling", {}).get("temperature", 1) != 1:
+        why = f"{what} is sampled as it is, and flows take one"
+        refuse_unused({"sampling.temperature": True}, ["sampling.temperature"], why)
 
 
 def refuse_untrained(given: Mapping[str, Any], what: str) -> None:

@@ -17,7 +17,7 @@ from genlab.components.sampler import Sampler
 from genlab.errors import RequestError
 
 __all__ = ["check_time", "checked_count", "checked_data", "checked_draw", "checked_guidance",
-           "checked_sampler", "draws"]  # fmt: skip
+           "checked_sampler", "checked_temperature", "draws"]  # fmt: skip
 
 
 def checked_count(name: str, value: Any, why: str) -> int:
@@ -59,6 +59,17 @@ def checked_guidance(guidance: Any) -> float:
     if not _is_number(guidance) or not (math.isfinite(guidance) and guidance >= 0):
         raise RequestError(f"guidance = {guidance!r}: it is a finite number of at least 0")
     return float(guidance)
+
+
+def checked_temperature(temperature: Any) -> float:
+    """Return a factor of noise.
+
+    Raises:
+        RequestError: It is no finite number above 0.
+    """
+    if not _is_number(temperature) or not (math.isfinite(temperature) and temperature > 0):
+        raise RequestError(f"temperature = {temperature!r}: it is a finite number above 0")
+    return float(temperature)
 
 
 def checked_sampler(sampler: Any) -> Sampler | None:

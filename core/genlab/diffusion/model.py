@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from genlab.diffusion.checks import (
     checked_data,
     checked_guidance,
     checked_sampler,
+    checked_temperature,
 )
 from genlab.diffusion.guidance import Guided
 from genlab.diffusion.prior import Prior
@@ -70,6 +72,7 @@ class Model(abc.ABC):
         sampler: Sampler | None = None,
         label: Label | None = None,
         guidance: float | None = None,
+        temperature: float | None = None,
         batch: int | None = None,
         batches: slice = ALL,
         advance: Advance | None = None,
@@ -83,6 +86,8 @@ class Model(abc.ABC):
             sampler: How to walk back; None: the model's own sampler.
             label: A class by number or name, or one for each sample; None: see :meth:`labels`.
             guidance: Scale of classifier-free guidance, at least 0; None: the model's own.
+            temperature: Factor of the noise that a flow makes samples of, above 0: the lower, the nearer they
+                are to what is usual, and the more alike; None: the model's own.
             batch: How many are drawn at once; None: the model's own.
             batches: Which of these batches are drawn; each is the same without the others.
             advance: Is called with the number of samples drawn so far.
@@ -92,7 +97,8 @@ class Model(abc.ABC):
 
         Raises:
             RequestError: The sampler does not fit the degradation, the model knows no classes, or it holds a
-                density, which is sampled at once and takes neither steps nor a sampler nor guidance.
+                density, which is sampled at once and takes neither steps nor a sampler nor guidance. Or it is
+                no flow, and takes no temperature.
         """
 
     def labels(self, n: int, label: Label | None = None, *, seed: int = 0) -> Tensor | None:
@@ -288,11 +294,14 @@ class DiffusionModel(Model):
         sampler: Sampler | None = None,
         label: Label | None = None,
         guidance: float | None = None,
+        temperature: float | None = None,
         batch: int | None = None,
         batches: slice = ALL,
         advance: Advance | None = None,
     ) -> Tensor:
         """Draw samples; see :meth:`Model.sample`."""
+        if temperature is not None:
+            raise RequestError("a diffusion takes no temperature: that is of the noise of a flow")
         y = self._asked(n, label, guidance, seed)
         parts = [torch.empty(0, *self.spec.shape)]
         size = self.batch_of(batch)
@@ -317,7 +326,11 @@ class DensityModel(Model):
         density: The density.
         device: Where to compute.
         conditional: Whether the density knows the classes.
+        temperature: Factor of the noise that samples are made of, for densities that take one (flows).
         batch: How many samples are drawn at once.
+
+    Raises:
+        RequestError: The density takes no temperature.
 
     Example:
         >>> import genlab
@@ -335,11 +348,13 @@ class DensityModel(Model):
         *,
         device: torch.device | str = "cpu",
         conditional: bool = False,
+        temperature: float = 1.0,
         batch: int = 500,
     ) -> None:
         device = torch.device(device)
         super().__init__(spec, device=device, conditional=conditional, batch=batch)
         self.density = density
+        self.temperature = self._temperature(temperature)
 
     @property
     def averaged(self) -> bool:
@@ -367,6 +382,7 @@ class DensityModel(Model):
         sampler: Sampler | None = None,
         label: Label | None = None,
         guidance: float | None = None,
+        temperature: float | None = None,
         batch: int | None = None,
         batches: slice = ALL,
         advance: Advance | None = None,
@@ -377,6 +393,8 @@ class DensityModel(Model):
                 "this is a density, which is sampled at once: it takes neither steps nor a sampler nor "
                 "guidance"
             )
+        factor = self.temperature if temperature is None else self._temperature(temperature)
+        cooled: dict[str, Any] = {} if factor == 1 else {"temperature": factor}
         y = self.labels(n, label, seed=seed)
         parts = [torch.empty(0, *self.spec.shape)]
         size = self.batch_of(batch)
@@ -384,11 +402,21 @@ class DensityModel(Model):
             count = min(size, n - start)
             generator = generator_of(_seed_of(seed, part), "samples", device=self.device)
             labels = None if y is None else y[start : start + count].to(self.device)
-            x = self.density.sample(count, labels, generator=generator).cpu()
+            x = self.density.sample(count, labels, generator=generator, **cooled).cpu()
             parts.append(self.in_range(x))
             if advance:
                 advance(start + count)
         return torch.cat(parts)
+
+    def _temperature(self, temperature: float) -> float:
+        """Return a temperature that the density takes."""
+        temperature = checked_temperature(temperature)
+        if temperature != 1 and not self.density.tags.temperature:
+            raise RequestError(
+                f"temperature = {temperature:.3g}: {type(self.density).__name__} is sampled as it is; flows "
+                "take one"
+            )
+        return temperature
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return the log density of data ``(B, *shape)`` in nats, ``(B,)``, on the CPU.

@@ -26,7 +26,8 @@ _ASIDE = (*_WHERE, "metrics", "training.save_every", "training.log_every", "eval
           "evaluation.count", "evaluation.steps")  # fmt: skip
 """Settings in which two runs may differ that are otherwise the same."""
 
-_HOW = ("sampler", "sampling_steps", "checkpoint", "against")  # of a record: how it was measured
+_HOW = ("sampler", "sampling_steps", "temperature", "checkpoint", "against")
+"""What of a record says how it was measured."""
 _UNITS = ("steps", "epochs", "minutes")
 _MOST_NAMES = 4  # in a warning
 
@@ -64,8 +65,8 @@ class Number:
 
     Args:
         name: Its name.
-        how: What of sampler, sampling steps, checkpoint and split it was measured with, where these were
-            chosen.
+        how: What of sampler, sampling steps, temperature, checkpoint and split it was measured with, where
+            these were chosen.
         records: The record of each run, or None for one that lacks the number.
     """
 
@@ -79,6 +80,8 @@ class Number:
         steps = self.how.get("sampling_steps")
         parts = [str(self.how[key]) for key in ("sampler", "checkpoint") if key in self.how]
         parts += [f"{steps} steps"] if steps is not None else []
+        cooled = self.how.get("temperature")
+        parts += [f"temperature {cooled:.3g}"] if cooled is not None else []
         parts += [f"against {self.how['against']}"] if "against" in self.how else []
         return f"{self.name} ({', '.join(parts)})" if parts else self.name
 

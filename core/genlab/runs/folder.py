@@ -271,7 +271,15 @@ def _is_record(record: Any) -> bool:
 def _identity(record: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(
         record.get(key)
-        for key in ("name", "n", "sampler", "sampling_steps", "checkpoint", "against")
+        for key in (
+            "name",
+            "n",
+            "sampler",
+            "sampling_steps",
+            "temperature",
+            "checkpoint",
+            "against",
+        )
     )
 
 

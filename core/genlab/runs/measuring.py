@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from genlab.components.dataset import Data, Split
@@ -28,6 +28,7 @@ def measure(
     n: int | None = None,
     steps: int | None = None,
     sampler: str | Sampler | None = None,
+    temperature: float | None = None,
     against: Split = "test",
     seed: int = 0,
     checkpoint: str = "last",
@@ -39,11 +40,12 @@ def measure(
         model: The model of the run.
         data: The data of the run.
         folder: The folder of the run.
-        metrics: Metrics by name or as objects; None: all that suit the data and, unless a sampler or steps
-            are asked for, what the model itself says of unseen data.
+        metrics: Metrics by name or as objects; None: all that suit the data and, unless a sampler, steps or a
+            temperature are asked for, what the model itself says of unseen data.
         n: How many samples; None: as many as trustworthy numbers take.
         steps: Steps of a trajectory.
         sampler: A sampler, or the name of one.
+        temperature: Factor of the noise that a flow makes samples of.
         against: The split that is the reference.
         seed: Seed of the samples and of what is random in a metric.
         checkpoint: The checkpoint that the model's weights are of.
@@ -52,12 +54,15 @@ def measure(
     require_split(against)
     with locked(folder.path, "genlab evaluate"):
         folder.metrics()  # what is damaged is told before the work
-        records = _measured(model, data, metrics, n, steps, sampler, against, seed, advance)
+        asked = {"steps": steps, "sampler": sampler, "temperature": temperature}
+        records = _measured(model, data, metrics, n, asked, against, seed, advance)
         how: dict[str, Any] = {}
         if sampler is not None:
             how["sampler"] = sampler if isinstance(sampler, str) else repr(sampler)
         if steps is not None:
             how["sampling_steps"] = steps
+        if temperature is not None:
+            how["temperature"] = temperature
         if checkpoint != "last":
             how["checkpoint"] = checkpoint
         if against != "test":
@@ -72,21 +77,20 @@ def _measured(
     data: Data,
     metrics: Metrics | None,
     n: int | None,
-    steps: int | None,
-    sampler: str | Sampler | None,
+    asked: Mapping[str, Any],
     against: Split,
     seed: int,
     advance: Callable[[int], None] | None,
 ) -> list[dict[str, Any]]:
-    """Return the numbers of fresh samples."""
+    """Return the numbers of fresh samples, drawn as is asked for."""
     usual = defaults()[data.spec.kind]
     chosen = _suitable(data) if metrics is None else built_metrics(metrics)
+    sampler = asked["sampler"]
     built: Sampler | None = build("sampler", sampler) if isinstance(sampler, str) else sampler
-    x = model.sample(
-        usual["evaluate_count"] if n is None else n, steps=steps, sampler=built, seed=seed
-    )
+    count = usual["evaluate_count"] if n is None else n
+    x = model.sample(count, seed=seed, **{**asked, "sampler": built})
     records: list[dict[str, Any]] = []
-    if metrics is None and sampler is None and steps is None and against == "test":
+    if metrics is None and not any(v is not None for v in asked.values()) and against == "test":
         records += likelihood_records(model, data, seed=seed)
     return records + evaluate(
         x, data, chosen, against=against, seed=seed, ema=model.averaged, advance=advance

@@ -67,6 +67,7 @@ class Run(OpenedRun):
         sampler: str | Sampler | None = None,
         label: Label | None = None,
         guidance: float | None = None,
+        temperature: float | None = None,
         seed: int = 0,
     ) -> Tensor:
         """Draw samples from nothing but the run; see :meth:`genlab.DiffusionModel.sample`.
@@ -77,17 +78,20 @@ class Run(OpenedRun):
             sampler: A sampler, or the name of one; None: the one of the run.
             label: A class by number or name, or one for each sample; None: classes at random.
             guidance: Scale of classifier-free guidance; None: that of the run.
+            temperature: Factor of the noise that a flow makes samples of; None: that of the run.
             seed: The same seed gives the same samples on the same device.
 
         Returns:
             Samples ``(n, *shape)``, float32 on the CPU, in the data convention.
 
         Raises:
-            RequestError: The sampler does not fit the degradation, or the run knows no classes.
+            RequestError: The sampler does not fit the degradation, the run knows no classes, or it holds no
+                flow, which alone takes a temperature.
         """
         return self.model.sample(
-            n, seed=seed, steps=steps, sampler=_sampler(sampler), label=label, guidance=guidance
-        )
+            n, seed=seed, steps=steps, sampler=_sampler(sampler), label=label, guidance=guidance,
+            temperature=temperature,
+        )  # fmt: skip
 
     def trajectory(
         self,
@@ -162,20 +166,22 @@ class Run(OpenedRun):
         n: int | None = None,
         steps: int | None = None,
         sampler: str | Sampler | None = None,
+        temperature: float | None = None,
         against: Split = "test",
         seed: int = 0,
     ) -> list[dict[str, Any]]:
         """Draw fresh samples, measure them, and put the numbers into ``metrics.json``.
 
-        A number replaces one of the same name, N, sampler, steps, checkpoint and split; see
+        A number replaces one of the same name, N, sampler, steps, temperature, checkpoint and split; see
         :func:`genlab.evaluate` for the records.
 
         Args:
-            metrics: Metrics by name or as objects; None: all that suit the data and, unless a sampler or
-                steps are asked for, the likelihood, accuracy or bound, to which they do not matter.
+            metrics: Metrics by name or as objects; None: all that suit the data and, unless a sampler, steps
+                or a temperature are asked for, what the model itself says of unseen data.
             n: How many samples; None: as many as trustworthy numbers take.
             steps: Steps of a trajectory; None: those of the run.
             sampler: A sampler, or the name of one; None: the one of the run.
+            temperature: Factor of the noise that a flow makes samples of; None: that of the run.
             against: The split that is the reference: ``"train"`` where a sampler or its steps are chosen, so
                 that the choice does not flatter the numbers against ``"test"``.
             seed: Seed of the samples and of what is random in a metric.
@@ -184,8 +190,8 @@ class Run(OpenedRun):
             RequestError: A metric does not exist or does not fit the data.
         """
         return measure(
-            self.model, self.data, self.folder, metrics, n=n, steps=steps, sampler=sampler, against=against,
-            seed=seed, checkpoint=self.checkpoint,
+            self.model, self.data, self.folder, metrics, n=n, steps=steps, sampler=sampler,
+            temperature=temperature, against=against, seed=seed, checkpoint=self.checkpoint,
         )  # fmt: skip
 
     def export(

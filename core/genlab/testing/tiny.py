@@ -60,7 +60,7 @@ class AffineFlow(Flow):
         spec: What the data is.
     """
 
-    tags = DensityTags(conditional=True, data=frozenset(KINDS))
+    tags = DensityTags(conditional=True, temperature=True, data=frozenset(KINDS))
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__()
@@ -108,10 +108,18 @@ class AffineFlow(Flow):
             return joint.logsumexp(1)
         return joint.gather(1, y[:, None])[:, 0] + math.log(joint.shape[1])
 
-    def sample(self, n: int, y: Tensor | None = None, *, generator: torch.Generator) -> Tensor:
-        """Draw ``(n, *shape)``."""
+    def sample(
+        self,
+        n: int,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator,
+        temperature: float = 1.0,
+    ) -> Tensor:
+        """Draw ``(n, *shape)`` of noise times the temperature."""
         like = self.shift
         z = torch.randn(n, len(like), generator=generator, dtype=like.dtype, device=like.device)
+        z = temperature * z
         if self.centres is not None:
             if y is None:
                 classes = len(self.centres)

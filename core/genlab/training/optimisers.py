@@ -10,12 +10,16 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.optim.adamw import adamw
 
 from genlab.components.optimiser import Optimiser
 
 __all__ = ["AdamW", "Muon", "orthogonalised"]
 
+_NOTHING = (
+    1e-9  # of the norm: no part of a step, and products of it have no normal float32, which is slow
+)
 _HUGE = 1e35  # a rate that float32 can compute with, and no weight survives
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -188,9 +192,11 @@ def orthogonalised(G: Tensor, iterations: int = 5) -> Tensor:
     .. math:: X \leftarrow a X + (b A + c A^2) X, \qquad A = X X^T,
         \qquad (a, b, c) = (3.4445, -4.7750, 2.0315)
 
-    from :math:`X = G / \|G\|_F` on. Five iterations bring every singular value above 1/300 of the norm into
-    [0.6, 1.3]; smaller ones grow by the factor a each time. GPUs compute it in bf16; the CPU in float32,
-    which is quicker there for up to 64 rows or columns and is fast on every CPU.
+    from :math:`X = G / \|G\|_F` on, of which entries below :math:`10^{-9}` count as 0. Five iterations bring
+    every singular value above 1/300 of the norm into [0.6, 1.3]; smaller ones grow by the factor a each time.
+    Units that have stopped learning have entries that small; their products would be denormal numbers, with
+    which a CPU computes many times as slowly. GPUs compute it in bf16; the CPU in float32, which is quicker
+    there for up to 64 rows or columns and is fast on every CPU.
 
     Source: Jordan et al. 2024 (https://kellerjordan.github.io/posts/muon).
 
@@ -205,7 +211,7 @@ def orthogonalised(G: Tensor, iterations: int = 5) -> Tensor:
     tall = G.shape[-2] > G.shape[-1]
     X: Tensor = G / torch.linalg.matrix_norm(G, keepdim=True).clamp_min(1e-12)
     several = X.ndim > 2
-    X = X if several else X[None]
+    X = functional.hardshrink(X if several else X[None], _NOTHING)
     X = X.bfloat16() if X.is_cuda else X.float()
     X = X.mT if tall else X  # the smaller of X X^T and X^T X
     for _ in range(iterations):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from genlab import DataSpec, DensityTags
 from genlab_plugins.densities.flows.build import affine_transform, latent_base
@@ -47,7 +47,6 @@ class RealNVP(TransformedFlow):
             vectors, fixed for images.
         components: Normal distributions of each class in the latent space. None: 16 for vectors, since one
             can't become a ring; 1 for images, with means in the last scale alone, the same at every place.
-        temperature: Factor of the noise that samples are made of; the density is that of 1.
 
     Raises:
         RequestError: The data is neither vectors nor images, or an example is a single number.
@@ -55,6 +54,7 @@ class RealNVP(TransformedFlow):
 
     tags = DensityTags(
         conditional=True,
+        temperature=True,
         mixed_precision=True,
         compiled=True,
         data=frozenset({"vector", "image"}),
@@ -75,13 +75,10 @@ class RealNVP(TransformedFlow):
         alpha: Annotated[float, Field(ge=1e-6, lt=0.5)] = 1e-3,
         base: Literal["fixed", "learned"] | None = None,
         components: PositiveInt | None = None,
-        temperature: PositiveFloat = 1.0,
     ) -> None:
         transform = affine_transform(
             spec, "realnvp", alternating, alternating_scale,
             couplings=couplings, width=width, depth=depth, scales=scales, factor=factor, norm=norm,
             dense=dense, pixels=pixels, alpha=alpha,
         )  # fmt: skip
-        super().__init__(
-            spec, transform, latent_base(spec, base, components, scales, factor), temperature
-        )
+        super().__init__(spec, transform, latent_base(spec, base, components, scales, factor))

@@ -6,7 +6,7 @@ import math
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 
 from genlab import DataSpec, DensityTags, RequestError
 from genlab_plugins.densities.flows.autoregressive import AutoregressiveBlock, Tokens
@@ -44,7 +44,6 @@ class TarFlow(TransformedFlow):
             vectors, fixed for images.
         components: Normal distributions of each class in the latent space. None: 16 for vectors, 1 for
             images.
-        temperature: Factor of the noise that samples are made of; the density is that of 1.
 
     Raises:
         RequestError: The data is neither vectors nor images, or its sides are no multiples of the patch.
@@ -52,6 +51,7 @@ class TarFlow(TransformedFlow):
 
     tags = DensityTags(
         conditional=True,
+        temperature=True,
         mixed_precision=True,
         data=frozenset({"vector", "image"}),
     )
@@ -67,7 +67,6 @@ class TarFlow(TransformedFlow):
         pixels: Literal["marginal", "logit"] = "marginal",
         base: Means | None = None,
         components: PositiveInt | None = None,
-        temperature: PositiveFloat = 1.0,
     ) -> None:
         require_vectors_or_images(spec, "tarflow")
         side = _patch(spec, patch)
@@ -78,7 +77,7 @@ class TarFlow(TransformedFlow):
         ]
         inner = Tokens(Chain(made), side)
         transform = Chain([*pixel_layers(spec, pixels, 1e-3), inner])
-        super().__init__(spec, transform, _base(spec, base, components, inner), temperature)
+        super().__init__(spec, transform, _base(spec, base, components, inner))
 
 
 def _patch(spec: DataSpec, patch: int | None) -> int:

@@ -37,7 +37,7 @@ class Zuko(TransformedFlow):
         RequestError: The data is not vectors, zuko is not installed, or the flow takes no such options.
     """
 
-    tags = DensityTags(conditional=True)
+    tags = DensityTags(conditional=True, temperature=True)
 
     def __init__(
         self,

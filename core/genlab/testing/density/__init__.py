@@ -11,7 +11,13 @@ from genlab.testing.density.case import BuildDensity, Case
 from genlab.testing.density.classes import CONDITIONAL, FITTED_CONDITIONAL
 from genlab.testing.density.implicit import IMPLICIT, IMPLICIT_CONDITIONAL
 from genlab.testing.density.learning import FITTED, FLOW, TRAINED
-from genlab.testing.density.probabilities import ALWAYS, BUILT, DRAWN, ON_THE_PLANE
+from genlab.testing.density.probabilities import (
+    ALWAYS,
+    BUILT,
+    DRAWN,
+    ON_THE_PLANE,
+    TEMPERATURE,
+)
 
 __all__ = ["BuildDensity", "check_density", "density_checks"]
 
@@ -41,6 +47,8 @@ def density_checks(build: BuildDensity) -> Iterator[Check]:
         return
     density = case.any()
     yield from bind(DRAWN, case)
+    if density.tags.temperature:
+        yield from bind(TEMPERATURE, case)
     if isinstance(density, ImplicitDensity):
         yield from bind(IMPLICIT, case)
         if density.tags.conditional:

@@ -17,7 +17,7 @@ from genlab.testing.elsewhere import require_no_float64
 from genlab.testing.plane import require_samples_fit
 from genlab.testing.specs import require_built_as_tags_say
 
-__all__ = ["ALWAYS", "BUILT", "DRAWN", "ON_THE_PLANE"]
+__all__ = ["ALWAYS", "BUILT", "DRAWN", "ON_THE_PLANE", "TEMPERATURE"]
 
 _MANY = 97  # examples of a large batch
 
@@ -118,6 +118,24 @@ def _state_dict_round_trip(case: Case) -> None:
         require_close(sample_of(twin, 4), sample_of(density, 4), 1e-6, f"sample(), {spec}")
 
 
+def _temperature_narrows(case: Case) -> None:
+    """At a temperature of .001 samples are near others, since next to no noise tells them apart."""
+    for spec in case.smallest:
+        density = case.ready(spec)
+        draws = {}
+        for factor in (0.001, 1.0):
+            with torch.no_grad():
+                x = density.sample(_MANY, generator=seeded(5), temperature=factor)  # type: ignore[call-arg]
+            distances = torch.cdist(x.flatten(1), x.flatten(1)).fill_diagonal_(torch.inf)
+            draws[factor] = float(distances.min(1).values.median())
+        require_equal(sample_of(density, _MANY), x, f"temperature 1 against none, {spec}")
+        require(
+            draws[0.001] < 0.2 * draws[1.0],
+            f"a sample is {draws[0.001]:.2g} from the nearest other at a temperature of .001, and "
+            f"{draws[1.0]:.2g} at 1, {spec}",
+        )
+
+
 def _integrates_to_one(case: Case) -> None:
     """On the plane the density integrates to 1."""
     plane, _ = case.plane
@@ -164,4 +182,6 @@ ALWAYS = (
     _batch_independent,
     _inputs_not_mutated,
 )
+TEMPERATURE = (_temperature_narrows,)
+"""The check of one that takes a temperature."""
 ON_THE_PLANE = (_integrates_to_one, _samples_follow_log_prob)

@@ -25,16 +25,13 @@ class TransformedFlow(Flow):
         spec: The data.
         transform: f, on tensors of the data's shape.
         base: The distribution of the latent space.
-        temperature: Factor of the noise that samples are made of; the density is that of 1.
     """
 
-    def __init__(
-        self, spec: DataSpec, transform: Transform, base: Base, temperature: float = 1.0
-    ) -> None:
+    def __init__(self, spec: DataSpec, transform: Transform, base: Base) -> None:
         super().__init__()
         self.shape, self.classes = spec.shape, spec.classes
         self.transform = transform
-        self.base, self.temperature = base, temperature
+        self.base = base
         self.register_buffer("_like", torch.zeros(()), persistent=False)
 
     _like: Tensor
@@ -64,9 +61,16 @@ class TransformedFlow(Flow):
         return self.base.log_prob(self.joint_log_prob(x), y)
 
     @torch.no_grad()
-    def sample(self, n: int, y: Tensor | None = None, *, generator: torch.Generator) -> Tensor:
-        """Draw ``(n, *shape)``."""
+    def sample(
+        self,
+        n: int,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator,
+        temperature: float = 1.0,
+    ) -> Tensor:
+        """Draw ``(n, *shape)`` of noise times the temperature; the density is that of 1."""
         like = self._like.expand(n, math.prod(self.shape))
-        z = self.base.sample(like, y, temperature=self.temperature, generator=generator)
+        z = self.base.sample(like, y, temperature=temperature, generator=generator)
         z = z.reshape(n, *self.shape)
         return torch.cat([self.decode(part)[0] for part in z.split(_AT_ONCE)])
