@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from typing import Annotated, Literal
 
 import typer
 
 from genlab.cli.completion import names_of
-from genlab.cli.options import TEMPERATURE, Checkpoint, Data, Device, Json, RunPath, Seed
+from genlab.cli.options import Checkpoint, Data, Device, Json, RunPath, Seed, Temperatures
 
 __all__ = ["evaluate"]
 
@@ -35,9 +36,7 @@ def evaluate(
             autocompletion=names_of("sampler"),
         ),
     ] = None,
-    temperature: Annotated[
-        list[float] | None, typer.Option(help=f"{TEMPERATURE}; several times for several.")
-    ] = None,
+    temperature: Temperatures = None,
     against_train: Annotated[
         bool,
         typer.Option(
@@ -59,15 +58,11 @@ def evaluate(
     from genlab.cli.console import numbers_table
 
     opened = api.open_run(run, device=device, data=data, checkpoint=checkpoint)
-    names: list[str | None] = list(sampler) if sampler else [None]
-    counts: list[int | None] = list(steps) if steps else [None]
-    temperatures: list[float | None] = list(temperature) if temperature else [None]
     against: Literal["train", "test"] = "train" if against_train else "test"
+    asked = product(sampler or [None], steps or [None], temperature or [None])
     records = [
         record
-        for name in names
-        for count in counts
-        for factor in temperatures
+        for name, count, factor in asked
         for record in opened.evaluate(
             metric, n=n, steps=count, sampler=name, temperature=factor, against=against, seed=seed
         )

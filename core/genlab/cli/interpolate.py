@@ -9,7 +9,7 @@ import typer
 
 from genlab.cli.completion import one_of
 from genlab.cli.naming import called_with, word_of
-from genlab.cli.options import Data, Device, OtherSampler, RunPath, Seed
+from genlab.cli.options import Data, Device, Even, OtherSampler, RunPath, Seed
 
 __all__ = ["interpolate"]
 
@@ -44,12 +44,7 @@ def interpolate(
         bool,
         typer.Option("--means", help="Flow: add a row between the means of the two classes."),
     ] = False,
-    even: Annotated[
-        bool,
-        typer.Option(
-            "--even/--uniform", help="Points where neighbours differ alike, or at even λ."
-        ),
-    ] = True,
+    even: Even = True,
     steps: Annotated[int | None, typer.Option(help="Steps of a trajectory.")] = None,
     sampler: OtherSampler = None,
     data: Data = None,

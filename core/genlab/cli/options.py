@@ -10,7 +10,6 @@ import typer
 from genlab.cli.completion import experiments, names_of, one_of, settings
 
 __all__ = [
-    "TEMPERATURE",
     "Backbone",
     "Budget",
     "Checkpoint",
@@ -22,6 +21,7 @@ __all__ = [
     "Device",
     "DryRun",
     "Epochs",
+    "Even",
     "Experiment",
     "Figures",
     "Json",
@@ -43,6 +43,7 @@ __all__ = [
     "Settings",
     "Steps",
     "Temperature",
+    "Temperatures",
     "Trackers",
 ]
 
@@ -103,8 +104,15 @@ Checkpoint = Annotated[
         autocompletion=one_of("last", "best"),
     ),
 ]
-TEMPERATURE = "Flow: factor of the noise; below 1, samples are more usual and more alike"
-Temperature = Annotated[float | None, typer.Option(help=f"{TEMPERATURE}.")]
+_TEMPERATURE = "Flow: factor of the noise; below 1, samples are more usual and more alike"
+Temperature = Annotated[float | None, typer.Option(help=f"{_TEMPERATURE}.")]
+Temperatures = Annotated[
+    list[float] | None, typer.Option(help=f"{_TEMPERATURE}; several times for several.")
+]
+Even = Annotated[
+    bool,
+    typer.Option("--even/--uniform", help="Points where neighbours differ alike, or at even λ."),
+]
 Seed = Annotated[int, typer.Option(help="Seed of everything that is random.")]
 RunSeed = Annotated[
     int | None,
