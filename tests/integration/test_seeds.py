@@ -14,8 +14,8 @@ POINTS = {"name": "moons", "train": 300, "test": 100}
 SETTINGS = {"sampling.count": 30, "sampling.steps": 2, "training.batch": 8}
 
 
-@pytest.mark.parametrize("seed", [5_000_000_000, MOST])
-def test_a_run_of_a_large_seed(tmp_path: Path, seed: int) -> None:
+def test_a_run_of_the_largest_seed(tmp_path: Path) -> None:
+    seed = MOST
     run = genlab.run(
         dataset={**POINTS, "seed": seed}, backbone={"name": "mlp", "width": 8}, steps=2, seed=seed,
         figures=["forward"], out=tmp_path / "run", set=SETTINGS, measure=False,

@@ -79,12 +79,12 @@ def test_every_experiment_is_carried_out_in_seconds(
 ) -> None:
     """On embedded data, under its smallest budget, and with every metric that it asks for.
 
-    Of a long series four runs: all of them are assembled above. What a model itself says of unseen points
+    Of a long series two runs: all of them are assembled above. What a model itself says of unseen points
     takes longer than all of it, and is not of an experiment.
     """
     monkeypatch.chdir(tmp_path)  # where no data folder is
     jobs = jobs_of([name], Path("out"), budget="smoke")
-    for job in jobs[:: -(-len(jobs) // 4)]:
+    for job in jobs[:: -(-len(jobs) // 2)]:
         prior = dict(resolve(job.tables).config.components()).get("prior")
         slow = (
             prior is not None and prior.name == "gmm"
