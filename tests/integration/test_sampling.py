@@ -458,6 +458,11 @@ def test_latents_are_mixed_from_2_to_9(
     assert all(is_one_of(9, each) for each in found[-1])
     assert not any(is_one_of(label, each) for each in found[1] for label in (2, 9))
     a, b = found[0, 0], found[-1, 0]
+    even = digits_flow.interpolate(a, b, points=4, even=True)
+    torch.testing.assert_close(found[:, 0], even, atol=1e-3, rtol=0)
+    ends = ("--from", "2", "--to", "9", "--uniform")
+    assert command("interpolate", digits_flow.path, *ends, *given).status == 0
+    found = arrays(file)["x"]
     torch.testing.assert_close(
         found[:, 0], digits_flow.interpolate(a, b, points=4), atol=1e-3, rtol=0
     )
