@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from itertools import product
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import typer
 
@@ -12,6 +13,8 @@ from genlab.cli.completion import names_of
 from genlab.cli.options import Checkpoint, Data, Device, Json, RunPath, Seed, Temperatures
 
 __all__ = ["evaluate"]
+
+_Given = TypeVar("_Given")
 
 
 def evaluate(
@@ -59,7 +62,7 @@ def evaluate(
 
     opened = api.open_run(run, device=device, data=data, checkpoint=checkpoint)
     against: Literal["train", "test"] = "train" if against_train else "test"
-    asked = product(sampler or [None], steps or [None], temperature or [None])
+    asked = product(_each(sampler), _each(steps), _each(temperature))
     records = [
         record
         for name, count, factor in asked
@@ -76,3 +79,8 @@ def evaluate(
     console.print(numbers_table(records, width=console.width))
     for warning in {record["warning"] for record in records if "warning" in record}:
         console.print(f"note: {warning}", style="yellow")
+
+
+def _each(given: Sequence[_Given] | None) -> Sequence[_Given | None]:
+    """Return what was given, or None once where nothing was."""
+    return given or [None]
