@@ -439,6 +439,16 @@ def test_interpolation_of_a_deterministic_degradation(
     torch.testing.assert_close(found[-1], direct[0])
 
 
+def test_a_diffusion_is_refused_a_temperature_in_every_format(
+    circles_run: genlab.Run, tmp_path: Path, command: Callable[..., Any]
+) -> None:
+    for name, what in (("a.npz", "a diffusion"), ("a.gif", "a trajectory")):
+        given = ("-n", 2, "--temperature", 0.5, "--out", tmp_path / name)
+        said = command("sample", circles_run.path, *given)
+        assert said.status == 2
+        assert f"{what} takes no temperature" in said.err
+
+
 def test_latents_are_mixed_from_2_to_9(
     digits_flow: genlab.Run, digits: genlab.Data, tmp_path: Path, command: Callable[..., Any]
 ) -> None:

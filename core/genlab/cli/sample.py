@@ -41,6 +41,7 @@ def sample(
 ) -> None:
     """Draw samples; nothing but the run's folder is needed."""
     from genlab import api
+    from genlab.errors import RequestError
     from genlab.report.output import check_output, write_animation, write_samples
 
     if out is not None:
@@ -53,6 +54,8 @@ def sample(
     options: dict[str, Any] = {"sampler": sampler, "steps": steps, "label": chosen,
                                "guidance": guidance, "seed": seed}  # fmt: skip
     if file.suffix == ".gif":
+        if temperature is not None:
+            raise RequestError("a trajectory takes no temperature: that is of the noise of a flow")
         write_animation(file, opened.trajectory(n, **options), opened.spec)
     else:
         options["temperature"] = temperature

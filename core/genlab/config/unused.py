@@ -47,8 +47,9 @@ def refuse_temperature(given: Mapping[str, Any], what: str) -> None:
         RequestError: One was given.
     """
     if given.get("sampling", {}).get("temperature", 1) != 1:
-        why = f"{what} is sampled as it is, and flows take one"
-        refuse_unused({"sampling.temperature": True}, ["sampling.temperature"], why)
+        raise RequestError(
+            f"sampling.temperature has no use here: {what} is sampled as it is, and flows take one"
+        )
 
 
 def refuse_untrained(given: Mapping[str, Any], what: str) -> None:

@@ -106,8 +106,9 @@ class Interpolation(Figure):
 
 def made_by(t: float | None, even: bool) -> str:
     """Return the note that says how far both ends are degraded, if at all, and where the points stand."""
-    said = [f"both sources degraded to t = {t:.3g}"] if t is not None else []
-    return "; ".join([*said, *(["points where neighbours differ alike"] if even else [])])
+    degraded = "" if t is None else f"both sources degraded to t = {t:.3g}"
+    spaced = "points where neighbours differ alike" if even else ""
+    return "; ".join(filter(None, [degraded, spaced]))
 
 
 @style()
