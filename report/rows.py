@@ -16,6 +16,7 @@ import genlab
 from collect import command, origin
 from genlab.components.parameters import parameters
 from genlab.config import Diffusion
+from genlab.evaluation.measured import of_trajectories
 from genlab.report.figures.images import png_bytes, tile
 
 COMPARISON = Path(__file__).parent / "results" / "degradations-compared"
@@ -59,7 +60,7 @@ def add(run: genlab.Run, folder: Path) -> None:
 def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
     """Yield a row for every sampler of a run whose Fréchet distance was measured, the run's own first."""
     method = run.config.method
-    records = [record for record in run.records if not record.get("against")]
+    records = of_trajectories(run.records)
     if not isinstance(method, Diffusion) or method.learned is None:
         return  # what is compared are degradations that a network learned to undo
     degradation = method.degradation

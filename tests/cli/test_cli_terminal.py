@@ -215,3 +215,23 @@ def test_a_run_says_how_far_it_is(tmp_path: Path, command: Callable[..., Any]) -
     ] == "sampling"
     assert any(re.match(r"training 100%  step 4  loss [\d.]+", line) for line in lines)
     assert genlab.open_run(tmp_path / "run").status.skipped == ("measuring", "drawing")
+
+
+def test_numbers_of_one_name_tell_what_they_were_measured_with(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    number = {"name": "frechet", "value": 1.0, "n": 3}
+    records = [
+        number,
+        *({**number, "sampler": name, "sampling_steps": 5} for name in ("ddim", "ddpm")),
+    ]
+    console = plain_console()
+    console.width = 120
+    console.print(
+        display.numbers_table(
+            [*records, {**number, "guidance": 2.0, "temperature": 0.5, "against": "train"}]
+        )
+    )
+    said = capsys.readouterr().out
+    for how in ("ddim, 5 steps", "ddpm, 5 steps", "guidance 2, temperature 0.5, against train"):
+        assert said.count(how) == 1

@@ -464,7 +464,10 @@ def test_steps_compares_numbers_of_one_size_of_sample() -> None:
         for steps in (5, 10, 20, 50)
     ]  # fmt: skip
     odd = [{**many[-1], "value": 8.0, "n": 5000}, {**many[0], "n": 1000, "sampling_steps": None}]
-    odd += [{**record, "value": 7.0, "against": "train"} for record in many]
+    chosen = {"against": "train", "guidance": 2.0, "temperature": 0.5, "checkpoint": "best"}
+    odd += [
+        {**record, "value": 7.0, key: value} for record in many for key, value in chosen.items()
+    ]
     [ax] = [ax for ax in over_steps([*odd, *many]).axes if ax.axison]
     [line] = [line for line in ax.lines if line.get_marker() == "o"]
     assert line.get_xydata().tolist() == [[r["sampling_steps"], r["value"]] for r in many]

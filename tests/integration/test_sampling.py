@@ -198,6 +198,25 @@ def test_wrong_labels_are_refused(blur_run: genlab.Run, digits_run: genlab.Run) 
 # -- numbers -------------------------------------------------------------------------------------
 
 
+def test_samples_are_measured_at_any_guidance(
+    circles_run: genlab.Run, digits_run: genlab.Run, tmp_path: Path, command: Callable[..., Any]
+) -> None:
+    """Each scale is a number of its own: without labels, as trained, and far beyond the labels."""
+    path = Path(shutil.copytree(circles_run.path, tmp_path / "run"))
+    given = ("evaluate", path, "-n", 400, "--metric", "sliced-wasserstein")
+    scales = [part for scale in (0, 1, 30) for part in ("--guidance", scale)]
+    records = json.loads(command(*given, *scales, "--json").out)
+    assert [record["guidance"] for record in records] == [0, 1, 30]
+    assert genlab.open_run(path).records[-3:] == records
+    assert records[2]["value"] > 2 * records[1]["value"]
+    [own] = json.loads(command(*given, "--json").out)
+    assert own["value"] == records[1]["value"]
+    assert "guidance" not in own
+    assert command(*given, "--guidance", 30).out.count("guidance 30") == 1
+    with pytest.raises(RequestError, match=r"guidance: .*training\.conditional=true"):
+        digits_run.evaluate(n=4, guidance=2.0)
+
+
 def test_evaluate_measures_what_it_was_asked_to_draw(
     digits_run: genlab.Run, tmp_path: Path, walks: list[list[float]], command: Callable[..., Any]
 ) -> None:

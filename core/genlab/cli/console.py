@@ -18,6 +18,7 @@ from rich.text import Text
 from genlab.cli.terminal import plain_console
 from genlab.components.tracker import Tracker
 from genlab.config import Resolved
+from genlab.evaluation.measured import measured_with
 from genlab.report.text import between
 
 if TYPE_CHECKING:
@@ -216,6 +217,8 @@ def summary(console: Console, run: Run) -> None:
 def numbers_table(records: Sequence[Mapping[str, Any]], *, width: int = _WIDE) -> Table:
     """Return measured numbers as a table, each with its interval and beside its baseline.
 
+    Below a name stands what was chosen for the measurement, such as another sampler.
+
     Args:
         records: The numbers.
         width: Columns of the terminal.
@@ -235,6 +238,8 @@ def numbers_table(records: Sequence[Mapping[str, Any]], *, width: int = _WIDE) -
         name = record["name"]
         if len(name) > _LONG_NAME and width < _WIDE:
             name = name.replace("/", "/\n")
+        how = measured_with(record)
+        name = f"{name}\n  {how}" if how else name
         numbers.add_row(name, value, interval, baseline, str(record["n"]))
     if any("standard_error" in record for record in records):
         numbers.caption = "±: standard error"

@@ -10,7 +10,16 @@ from typing import Annotated, Literal, TypeVar
 import typer
 
 from genlab.cli.completion import names_of
-from genlab.cli.options import Checkpoint, Data, Device, Json, RunPath, Seed, Temperatures
+from genlab.cli.options import (
+    Checkpoint,
+    Data,
+    Device,
+    Guidances,
+    Json,
+    RunPath,
+    Seed,
+    Temperatures,
+)
 
 __all__ = ["evaluate"]
 
@@ -39,6 +48,7 @@ def evaluate(
             autocompletion=names_of("sampler"),
         ),
     ] = None,
+    guidance: Guidances = None,
     temperature: Temperatures = None,
     against_train: Annotated[
         bool,
@@ -62,14 +72,15 @@ def evaluate(
 
     opened = api.open_run(run, device=device, data=data, checkpoint=checkpoint)
     against: Literal["train", "test"] = "train" if against_train else "test"
-    asked = product(_each(sampler), _each(steps), _each(temperature))
+    walks = product(_each(sampler), _each(steps), _each(guidance), _each(temperature))
     records = [
         record
-        for name, count, factor in asked
+        for name, count, scale, factor in walks
         for record in opened.evaluate(
-            metric, n=n, steps=count, sampler=name, temperature=factor, against=against, seed=seed
+            metric, n=n, steps=count, sampler=name, guidance=scale, temperature=factor,
+            against=against, seed=seed,
         )
-    ]
+    ]  # fmt: skip
     if as_json:
         typer.echo(json.dumps(records))
         return

@@ -24,6 +24,8 @@ __all__ = [
     "Even",
     "Experiment",
     "Figures",
+    "Guidance",
+    "Guidances",
     "Json",
     "Metrics",
     "Minutes",
@@ -103,6 +105,11 @@ Checkpoint = Annotated[
         help="Which weights: last, or best by the evaluations during training.",
         autocompletion=one_of("last", "best"),
     ),
+]
+_GUIDANCE = "Classifier-free guidance: 1 is none, more follows the label closer"
+Guidance = Annotated[float | None, typer.Option(help=f"{_GUIDANCE}.")]
+Guidances = Annotated[
+    list[float] | None, typer.Option(help=f"{_GUIDANCE}; several times for several.")
 ]
 _TEMPERATURE = "Flow: factor of the noise; below 1, samples are more usual and more alike"
 Temperature = Annotated[float | None, typer.Option(help=f"{_TEMPERATURE}.")]

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genlab.cli.naming import called_with, word_of
-from genlab.cli.options import Checkpoint, Device, OtherSampler, RunPath, Seed, Temperature
+from genlab.cli.options import (
+    Checkpoint,
+    Device,
+    Guidance,
+    OtherSampler,
+    RunPath,
+    Seed,
+    Temperature,
+)
 
 if TYPE_CHECKING:
     from genlab.runs import Run
@@ -26,10 +34,7 @@ def sample(
         str | None,
         typer.Option(help="A class by name or number, or by name:NAME or index:NUMBER."),
     ] = None,
-    guidance: Annotated[
-        float | None,
-        typer.Option(help="Classifier-free guidance: 1 is none, more follows the label closer."),
-    ] = None,
+    guidance: Guidance = None,
     temperature: Temperature = None,
     checkpoint: Checkpoint = "last",
     seed: Seed = 0,

@@ -9,6 +9,7 @@ from typing import Any
 
 from genlab.errors import RequestError, unknown
 from genlab.evaluation.intervals import seeds_interval
+from genlab.evaluation.measured import CHOICES, measured_with
 
 __all__ = [
     "Compared",
@@ -26,8 +27,6 @@ _ASIDE = (*_WHERE, "metrics", "training.save_every", "training.log_every", "eval
           "evaluation.count", "evaluation.steps")  # fmt: skip
 """Settings in which two runs may differ that are otherwise the same."""
 
-_HOW = ("sampler", "sampling_steps", "temperature", "checkpoint", "against")
-"""What of a record says how it was measured."""
 _UNITS = ("steps", "epochs", "minutes")
 _MOST_NAMES = 4  # in a warning
 
@@ -65,8 +64,7 @@ class Number:
 
     Args:
         name: Its name.
-        how: What of sampler, sampling steps, temperature, checkpoint and split it was measured with, where
-            these were chosen.
+        how: What of :data:`genlab.evaluation.measured.CHOICES` it was measured with, where these were chosen.
         records: The record of each run, or None for one that lacks the number.
     """
 
@@ -77,13 +75,8 @@ class Number:
     @property
     def label(self) -> str:
         """The name, and how the number was measured."""
-        steps = self.how.get("sampling_steps")
-        parts = [str(self.how[key]) for key in ("sampler", "checkpoint") if key in self.how]
-        parts += [f"{steps} steps"] if steps is not None else []
-        cooled = self.how.get("temperature")
-        parts += [f"temperature {cooled:.3g}"] if cooled is not None else []
-        parts += [f"against {self.how['against']}"] if "against" in self.how else []
-        return f"{self.name} ({', '.join(parts)})" if parts else self.name
+        how = measured_with(self.how)
+        return f"{self.name} ({how})" if how else self.name
 
 
 @dataclass(frozen=True)
@@ -157,7 +150,7 @@ def numbers_of(runs: Sequence[Compared]) -> list[Number]:
     found: dict[tuple[Any, ...], list[dict[int, Mapping[str, Any]]]] = {}
     for place, run in enumerate(runs):
         for record in run.records:
-            key = (record["name"], *(record.get(each) for each in _HOW))
+            key = (record["name"], *(record.get(each) for each in CHOICES))
             found.setdefault(key, [{} for _ in runs])[place][record.get("n", 0)] = record
     numbers = []
     for (name, *how), each in found.items():
@@ -166,7 +159,7 @@ def numbers_of(runs: Sequence[Compared]) -> list[Number]:
             (sizes[max(shared)] if shared else sizes[max(sizes)]) if sizes else None
             for sizes in each
         )
-        chosen = {key: value for key, value in zip(_HOW, how, strict=True) if value is not None}
+        chosen = {key: value for key, value in zip(CHOICES, how, strict=True) if value is not None}
         numbers.append(Number(name, chosen, records))
     return sorted(numbers, key=lambda number: bool(number.how))
 

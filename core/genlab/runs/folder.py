@@ -15,6 +15,7 @@ from torch import Tensor
 from genlab.components.dataset import DataSpec
 from genlab.config import Resolved
 from genlab.errors import FileError, RequestError, TakenError, worded_os_error
+from genlab.evaluation.measured import CHOICES
 from genlab.files import is_draft
 from genlab.guards import file_name
 from genlab.runs.checkpoints import Checkpoints
@@ -269,18 +270,7 @@ def _is_record(record: Any) -> bool:
 
 
 def _identity(record: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(
-        record.get(key)
-        for key in (
-            "name",
-            "n",
-            "sampler",
-            "sampling_steps",
-            "temperature",
-            "checkpoint",
-            "against",
-        )
-    )
+    return tuple(record.get(key) for key in ("name", "n", *CHOICES))
 
 
 @contextmanager

@@ -28,6 +28,7 @@ def measure(
     n: int | None = None,
     steps: int | None = None,
     sampler: str | Sampler | None = None,
+    guidance: float | None = None,
     temperature: float | None = None,
     against: Split = "test",
     seed: int = 0,
@@ -40,11 +41,12 @@ def measure(
         model: The model of the run.
         data: The data of the run.
         folder: The folder of the run.
-        metrics: Metrics by name or as objects; None: all that suit the data and, unless a sampler, steps or a
-            temperature are asked for, what the model itself says of unseen data.
+        metrics: Metrics by name or as objects; None: all that suit the data and, unless a sampler, steps,
+            guidance or a temperature are asked for, what the model itself says of unseen data.
         n: How many samples; None: as many as trustworthy numbers take.
         steps: Steps of a trajectory.
         sampler: A sampler, or the name of one.
+        guidance: Scale of classifier-free guidance.
         temperature: Factor of the noise that a flow makes samples of.
         against: The split that is the reference.
         seed: Seed of the samples and of what is random in a metric.
@@ -54,19 +56,20 @@ def measure(
     require_split(against)
     with locked(folder.path, "genlab evaluate"):
         folder.metrics()  # what is damaged is told before the work
-        asked = {"steps": steps, "sampler": sampler, "temperature": temperature}
+        asked = {
+            "steps": steps,
+            "sampler": sampler,
+            "guidance": guidance,
+            "temperature": temperature,
+        }
         records = _measured(model, data, metrics, n, asked, against, seed, advance)
-        how: dict[str, Any] = {}
-        if sampler is not None:
-            how["sampler"] = sampler if isinstance(sampler, str) else repr(sampler)
-        if steps is not None:
-            how["sampling_steps"] = steps
-        if temperature is not None:
-            how["temperature"] = temperature
-        if checkpoint != "last":
-            how["checkpoint"] = checkpoint
-        if against != "test":
-            how["against"] = against
+        how = {
+            "sampler": sampler if sampler is None or isinstance(sampler, str) else repr(sampler),
+            "sampling_steps": steps, "guidance": guidance, "temperature": temperature,
+            "checkpoint": None if checkpoint == "last" else checkpoint,
+            "against": None if against == "test" else against,
+        }  # fmt: skip
+        how = {key: value for key, value in how.items() if value is not None}
         records = [{**record, **how} for record in records]
         folder.add_records(records)
     return records

@@ -166,32 +166,36 @@ class Run(OpenedRun):
         n: int | None = None,
         steps: int | None = None,
         sampler: str | Sampler | None = None,
+        guidance: float | None = None,
         temperature: float | None = None,
         against: Split = "test",
         seed: int = 0,
     ) -> list[dict[str, Any]]:
         """Draw fresh samples, measure them, and put the numbers into ``metrics.json``.
 
-        A number replaces one of the same name, N, sampler, steps, temperature, checkpoint and split; see
-        :func:`genlab.evaluate` for the records.
+        A number replaces one of the same name, N, sampler, steps, guidance, temperature, checkpoint and
+        split; see :func:`genlab.evaluate` for the records.
 
         Args:
-            metrics: Metrics by name or as objects; None: all that suit the data and, unless a sampler, steps
-                or a temperature are asked for, what the model itself says of unseen data.
+            metrics: Metrics by name or as objects; None: all that suit the data and, unless a sampler, steps,
+                guidance or a temperature are asked for, what the model itself says of unseen data.
             n: How many samples; None: as many as trustworthy numbers take.
             steps: Steps of a trajectory; None: those of the run.
             sampler: A sampler, or the name of one; None: the one of the run.
+            guidance: Scale of classifier-free guidance; None: that of the run.
             temperature: Factor of the noise that a flow makes samples of; None: that of the run.
             against: The split that is the reference: ``"train"`` where a sampler or its steps are chosen, so
                 that the choice does not flatter the numbers against ``"test"``.
             seed: Seed of the samples and of what is random in a metric.
 
         Raises:
-            RequestError: A metric does not exist or does not fit the data.
+            RequestError: A metric does not exist or does not fit the data, or the run cannot be sampled so
+                (see :meth:`sample`).
         """
         return measure(
             self.model, self.data, self.folder, metrics, n=n, steps=steps, sampler=sampler,
-            temperature=temperature, against=against, seed=seed, checkpoint=self.checkpoint,
+            guidance=guidance, temperature=temperature, against=against, seed=seed,
+            checkpoint=self.checkpoint,
         )  # fmt: skip
 
     def export(

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure as Drawing
 
 from genlab.errors import RequestError
+from genlab.evaluation.measured import of_trajectories
 from genlab.report.figure import Figure, Results
 from genlab.report.figures.numbers import chosen, number_panels
 from genlab.report.figures.style import PALETTE, SMALL, style
@@ -93,8 +94,8 @@ def measured_over_steps(records: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _of_one_size(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the records of trajectories, against the test split, in as many samples as most numbers have."""
-    records = [r for r in records if r.get("sampling_steps") and not r.get("against")]
+    """Return the records in which nothing but the trajectory was chosen, in as many samples as most have."""
+    records = [r for r in of_trajectories(records) if r.get("sampling_steps")]
     sizes: dict[str, Counter[Any]] = {}
     for record in records:
         sizes.setdefault(record["name"], Counter())[record.get("n")] += 1
