@@ -360,14 +360,15 @@ class GaussianDegradation(DiagonalDegradation):
         """Return ``alpha(t) x_0 + sigma(t) z``."""
         if z is None:
             raise ValueError("a Gaussian degradation needs the noise z that draw() returns")
-        return right_expand(self.alpha(t), x_0) * x_0 + right_expand(self.sigma(t), x_0) * z
+        alpha, sigma = self.amplitudes(t, x_0)
+        return alpha * x_0 + sigma * z
 
     def noise(self, x_t: Tensor, x_0: Tensor, t: Tensor) -> Tensor:
         r"""Return the noise that explains ``x_t`` by ``x_0``.
 
         .. math:: \hat z = (x_t - \alpha_t \hat x_0) / \sigma_t
         """
-        alpha, sigma = right_expand(self.alpha(t), x_t), right_expand(self.sigma(t), x_t)
+        alpha, sigma = self.amplitudes(t, x_t)
         return torch.where(sigma > 0, (x_t - alpha * x_0) / sigma.clamp_min(1e-20), 0.0)
 
     def A(self, x: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
@@ -382,7 +383,8 @@ class GaussianDegradation(DiagonalDegradation):
         """Return x_0 from x_t and its noise."""
         if z is None:
             raise ValueError("inverting Gaussian noise needs the noise z that draw() returns")
-        return (x_t - right_expand(self.sigma(t), x_t) * z) / right_expand(self.alpha(t), x_t)
+        alpha, sigma = self.amplitudes(t, x_t)
+        return (x_t - sigma * z) / alpha
 
     def to_basis(self, x: Tensor) -> Tensor:
         """Return ``x``: noise of this kind treats all directions alike."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
-from genlab import GaussianDegradation, cast_like
+from genlab import GaussianDegradation, cast_like, right_expand
 from genlab_plugins.degradations import schedules
 
 __all__ = ["Gaussian"]
@@ -75,3 +75,8 @@ class Gaussian(GaussianDegradation):
     def sigma(self, t: Tensor) -> Tensor:
         """Return the amplitude of the noise."""
         return cast_like(self.schedule.sigma(t.cpu()), t)
+
+    def amplitudes(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both amplitudes, broadcasting over ``like``."""
+        alpha, sigma = self.schedule.amplitudes(t.cpu())
+        return right_expand(alpha, like), right_expand(sigma, like)

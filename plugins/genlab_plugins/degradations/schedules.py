@@ -27,6 +27,10 @@ class Schedule(abc.ABC):
     def sigma(self, t: Tensor) -> Tensor:
         """Return the amplitude of the noise at times ``t`` in [0, 1], float64."""
 
+    def amplitudes(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both amplitudes, which a schedule may compute in one go."""
+        return self.alpha(t), self.sigma(t)
+
 
 class LogAlphaBar(Schedule):
     r"""A variance-preserving schedule from a table of :math:`\log \bar\alpha`.
@@ -54,11 +58,16 @@ class LogAlphaBar(Schedule):
 
     def alpha(self, t: Tensor) -> Tensor:
         """Return the amplitude of the data."""
-        return (self(t) / 2).exp()
+        return self.amplitudes(t)[0]
 
     def sigma(self, t: Tensor) -> Tensor:
         """Return the amplitude of the noise."""
-        return torch.expm1(self(t)).neg().sqrt()
+        return self.amplitudes(t)[1]
+
+    def amplitudes(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both amplitudes from one look into the table."""
+        found = self(t)
+        return (found / 2).exp(), torch.expm1(found).neg().sqrt()
 
 
 def linear(steps: int = 1000, first: float = 1e-4, last: float = 0.02) -> LogAlphaBar:

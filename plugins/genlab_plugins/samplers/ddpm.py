@@ -50,7 +50,8 @@ class DDPM(GeneratorSampler):
         """Walk from t to s."""
         x_0 = restorer(x_t, t)
         a = amplitudes(restorer, x_t, t, s)
-        kappa = (a.sigma_s.square() - a.posterior.square()).clamp_min(0).sqrt()
-        tau = a.posterior if self.variance == "small" else a.forward * (a.sigma_s > 0)
+        posterior = a.posterior
+        kappa = (a.sigma_s.square() - posterior.square()).clamp_min(0).sqrt()
+        tau = posterior if self.variance == "small" else a.forward * (a.sigma_s > 0)
         added = fresh_noise(x_t, tau, state)
         return backward_step(restorer, x_t, x_0, a, kappa, added), state

@@ -48,18 +48,28 @@ class Amplitudes(NamedTuple):
         sigma_t: Amplitude of the noise at t.
         alpha_s: Amplitude of the data at s.
         sigma_s: Amplitude of the noise at s.
-        left: What the forward step from s to t leaves of the data.
-        forward: Deviation of the forward step from s to t.
-        posterior: Deviation of the posterior at s.
     """
 
     alpha_t: Tensor
     sigma_t: Tensor
     alpha_s: Tensor
     sigma_s: Tensor
-    left: Tensor
-    forward: Tensor
-    posterior: Tensor
+
+    @property
+    def left(self) -> Tensor:
+        """What the forward step from s to t leaves of the data."""
+        return torch.where(self.alpha_s > 0, self.alpha_t / self.alpha_s, 0.0)
+
+    @property
+    def forward(self) -> Tensor:
+        """Deviation of the forward step from s to t."""
+        kept = (self.left * self.sigma_s).square()
+        return (self.sigma_t.square() - kept).clamp_min(0).sqrt()
+
+    @property
+    def posterior(self) -> Tensor:
+        """Deviation of the posterior at s."""
+        return self.forward * self.sigma_s / self.sigma_t
 
     @property
     def ratio(self) -> Tensor:
@@ -78,12 +88,8 @@ def amplitudes(restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor) -> Amplitu
     """
     degradation = diagonal_of(restorer)
     like = torch.zeros((), dtype=torch.float64).expand(x_t.shape)
-    alpha_t, sigma_t = degradation.amplitudes(t.cpu().double(), like)
-    alpha_s, sigma_s = degradation.amplitudes(s.cpu().double(), like)
-    left = torch.where(alpha_s > 0, alpha_t / alpha_s, 0.0)
-    forward = (sigma_t.square() - (left * sigma_s).square()).clamp_min(0).sqrt()
-    posterior = forward * sigma_s / sigma_t
-    return Amplitudes(alpha_t, sigma_t, alpha_s, sigma_s, left, forward, posterior)
+    of_t, of_s = (degradation.amplitudes(time.cpu().double(), like) for time in (t, s))
+    return Amplitudes(*of_t, *of_s)
 
 
 def backward_step(
