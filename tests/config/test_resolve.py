@@ -93,10 +93,10 @@ def test_without_anything_it_is_gaussian_noise_on_the_digits() -> None:
     ("degradation", "prediction", "jitter", "loss", "terminal", "sampler", "prior"),
     [
         ("gaussian", "v", 0.0, "l2", 0.0, "ddim", None),
-        ("blur", "x0", 0.04, "l1", 0.25, "naive", "gmm"),
+        ("blur", "x0", 0.04, "l1", 0.25, "naive", "parzen"),
         ("mask-dropout", "x0", 0.0, "l2", 0.25, "cold", "gmm"),
         ("mix", "x0", 0.0, "l2", 0.0, "cold", "empirical"),
-        ("ink", "x0", 0.04, "l1", 0.25, "cold", "gmm"),
+        ("ink", "x0", 0.04, "l1", 0.25, "cold", "parzen"),
         ("gravity", "x0", 0.04, "l2", 0.25, "naive", "parzen"),
     ],
 )

@@ -3,13 +3,14 @@ r"""Ink: dark and light diffuse like ink on wet paper, where ink wins."""
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Annotated
 
 import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
-from genlab import InvertibleDegradation, cast_like
+from genlab import Advice, InvertibleDegradation, cast_like
 from genlab_plugins.degradations.bases import (
     cosine_filter,
     cosine_frequencies,
@@ -75,6 +76,10 @@ class Ink(InvertibleDegradation):
     def draw(self, x_0: Tensor, *, generator: torch.Generator) -> None:
         """Return None: ink spreads deterministically."""
         return
+
+    def advice(self) -> Advice:
+        """Return what goes well with ink: a prior that follows the examples."""
+        return replace(super().advice(), prior="parzen")
 
     def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Let the ink of each image spread to its own time."""

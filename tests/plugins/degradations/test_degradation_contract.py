@@ -45,12 +45,12 @@ SIZES = ((1, 1, 1), (1, 1, 5), (4, 7, 2), (1, 3, 3), (2, 31, 17))
 
 ADVICE = {
     # prior, sampler, prediction, loss, terminal, jitter
-    "blur": ("gmm", "naive", "x0", "l1", "uniform", 0.25, 0.04),
+    "blur": ("parzen", "naive", "x0", "l1", "uniform", 0.25, 0.04),
     "blur-cascade": ("gmm", "cold", "x0", "l1", "uniform", 0.25, 0.04),
     "blur-noise": ("gmm", "cold", "v", "l2", "uniform", 0.0, 0.0),
     "gaussian": ("gmm", "ddim", "v", "l2", "logit-normal", 0.0, 0.0),
     "gravity": ("parzen", "naive", "x0", "l2", "uniform", 0.25, 0.04),
-    "ink": ("gmm", "cold", "x0", "l1", "uniform", 0.25, 0.04),
+    "ink": ("parzen", "cold", "x0", "l1", "uniform", 0.25, 0.04),
     "kaleidoscope": ("parzen", "cold", "x0", "l1", "uniform", 0.25, 0.04),
     "mask-box": ("gmm", "cold", "x0", "l2", "uniform", 0.25, 0.0),
     "mask-dropout": ("gmm", "cold", "x0", "l2", "uniform", 0.25, 0.0),
