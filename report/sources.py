@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from genlab.evaluation.intervals import seeds_interval
+
 __all__ = ["Compared", "Missing", "Number", "ResultError", "Results"]
 
 _COLUMNS = ("frechet", "confidence", "smallest class", "largest class", "baseline")
@@ -67,9 +69,8 @@ class Compared:
         steps: Steps of the trajectory.
         seeds: How many seeds there are.
         numbers: The columns.
-        extremes: The smallest and the largest Fréchet distance of the seeds.
         older: Whether it was trained with the defaults of an earlier version.
-        interval: The interval of the Fréchet distance, of the samples of one seed or of several seeds.
+        interval: The interval of the Fréchet distance: of the samples of one seed, or of the mean over several.
     """
 
     label: str
@@ -79,7 +80,6 @@ class Compared:
     steps: str
     seeds: int
     numbers: Mapping[str, Number]
-    extremes: tuple[Number, Number]
     older: bool
     interval: tuple[float, float] | None = None
 
@@ -316,12 +316,10 @@ class Results:
                 for column in _COLUMNS
             }
             label = f"{name}, {unusual}" if unusual else name
-            distances = [_rounded(r["frechet"], _PLACES["frechet"]) for r in group]
             lines.append(
                 Compared(
                     label, name, not unusual, sampler, f"{steps}", len(group), numbers,
-                    (min(distances), max(distances)), any("defaults" in row for row in group),
-                    _interval(group),
+                    any("defaults" in row for row in group), _interval(group),
                 )
             )  # fmt: skip
         return sorted(lines, key=lambda line: line.numbers["frechet"])
@@ -423,10 +421,9 @@ def _mean(
 
 
 def _interval(group: Sequence[Mapping[str, Any]]) -> tuple[float, float] | None:
-    """Return the interval of one row, or from the smallest to the largest of several seeds."""
+    """Return the interval of the samples of one row, or Student's interval of the mean of several seeds."""
     if len(group) > 1:
-        values = [row["frechet"] for row in group]
-        return min(values), max(values)
+        return seeds_interval([row["frechet"] for row in group])
     low, high = group[0].get("interval") or (None, None)
     return None if low is None or high is None else (low, high)
 

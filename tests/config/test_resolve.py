@@ -93,7 +93,7 @@ def test_without_anything_it_is_gaussian_noise_on_the_digits() -> None:
     ("degradation", "prediction", "jitter", "loss", "terminal", "sampler", "prior"),
     [
         ("gaussian", "v", 0.0, "l2", 0.0, "ddim", None),
-        ("blur", "x0", 0.04, "l1", 0.25, "naive", "parzen"),
+        ("blur", "x0", 0.04, "l1", 0.25, "cold", "parzen"),
         ("mask-dropout", "x0", 0.0, "l2", 0.25, "cold", "gmm"),
         ("mix", "x0", 0.0, "l2", 0.0, "cold", "empirical"),
         ("ink", "x0", 0.04, "l1", 0.25, "cold", "parzen"),

@@ -70,8 +70,8 @@ class Blur(SymmetricDegradation, InvertibleDegradation):
         return rows, columns
 
     def advice(self) -> Advice:
-        """Return what goes well with blur: the naive sampler, and a prior that follows the examples."""
-        return replace(super().advice(), sampler="naive", prior="parzen")
+        """Return what goes well with blur: a prior that follows the examples."""
+        return replace(super().advice(), prior="parzen")
 
     def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Blur each image to its own time."""

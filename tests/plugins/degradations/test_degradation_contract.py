@@ -45,7 +45,7 @@ SIZES = ((1, 1, 1), (1, 1, 5), (4, 7, 2), (1, 3, 3), (2, 31, 17))
 
 ADVICE = {
     # prior, sampler, prediction, loss, terminal, jitter
-    "blur": ("parzen", "naive", "x0", "l1", "uniform", 0.25, 0.04),
+    "blur": ("parzen", "cold", "x0", "l1", "uniform", 0.25, 0.04),
     "blur-cascade": ("gmm", "cold", "x0", "l1", "uniform", 0.25, 0.04),
     "blur-noise": ("gmm", "cold", "v", "l2", "uniform", 0.0, 0.0),
     "gaussian": ("gmm", "ddim", "v", "l2", "logit-normal", 0.0, 0.0),
