@@ -15,9 +15,16 @@ from PIL import Image
 from torch import Tensor
 
 import genlab
-from genlab import RequestError
+from genlab import DensityTags, RequestError
 from genlab.report.figures.images import png_bytes, tile
 from genlab.runs.start import start_run
+from genlab.testing.tiny import AffineFlow
+
+
+class Plain(AffineFlow):
+    """A flow without classes."""
+
+    tags = DensityTags(data=frozenset({"vector"}))
 
 
 class Recorder(genlab.Sampler):
@@ -196,6 +203,48 @@ def test_wrong_labels_are_refused(blur_run: genlab.Run, digits_run: genlab.Run) 
 
 
 # -- numbers -------------------------------------------------------------------------------------
+
+
+def test_a_trained_run_starts_from_another_prior(
+    tmp_path: Path, blur_run: genlab.Run, moons_flow: genlab.Run, digits_run: genlab.Run,
+    command: Callable[..., Any],
+) -> None:  # fmt: skip
+    """As if it had been given that prior before it was trained, which the training does not depend on."""
+    request = {
+        "degradation": "blur", "backbone": {"name": "unet", "channels": [8]}, "dataset": "digits",
+        "training": {"steps": 3, "batch": 16}, "sampling": {"count": 8, "steps": 2}, "metrics": [],
+    }  # fmt: skip
+    one, other = (
+        start_run({**request, "prior": name}, out=tmp_path / name, skip=["drawing", "page"])
+        for name in ("normal", "parzen")
+    )
+    want = other.sample(8, seed=2)
+    assert torch.equal(one.sample(8, seed=2, prior="parzen"), want)
+    assert not torch.equal(one.sample(8, seed=2), want)
+    fitted = genlab.fit_prior(one.degradation, one.data.train, one.spec, density="parzen")
+    *_, last = one.trajectory(8, seed=2, prior=fitted)
+    assert torch.equal(one.diffusion.in_range(last.x_t), want)
+    given = ("evaluate", one.path, "-n", 30, "--metric", "sliced-wasserstein", "--json")
+    records = json.loads(command(*given, "--prior", "parzen", "--prior", "normal").out)
+    assert [record["prior"] for record in records] == ["parzen", "normal"]
+    [own] = json.loads(command(*given).out)
+    assert (own["value"], "prior" in own) == (records[1]["value"], False)
+    assert len(genlab.open_run(one.path).records) == 3
+    said = command("sample", one.path, "-n", 4, "--prior", "parzen")
+    assert said.out.rstrip().endswith("sample-4-seed-0-prior-parzen.png"), said.out
+    for run, name, message in (
+        (digits_run, "gmm", "leaves nothing at t = 1"), (moons_flow, "gmm", "holds a density"),
+        (one, "parzan", "parzen"),
+    ):  # fmt: skip
+        with pytest.raises(RequestError, match=message):
+            run.sample(2, prior=name)
+    without: tuple[dict[str, Any], ...] = (
+        {"density": "normal"}, {"density": Plain, "spec": blur_run.spec, "steps": 1},
+    )  # fmt: skip
+    for options in without:
+        prior = genlab.fit_prior(blur_run.degradation, blur_run.data.train, **options)
+        with pytest.raises(RequestError, match="knows no classes, and the model does"):
+            blur_run.sample(2, prior=prior)
 
 
 def test_samples_are_measured_at_any_guidance(

@@ -181,6 +181,16 @@ def test_a_budget_takes_the_place_of_the_usual_one() -> None:
     assert [line["step"] for line in heard] == [1, 2, 3, 4, 5, 6]
 
 
+def test_how_a_prior_is_trained_is_refused_where_it_is_fitted_at_once() -> None:
+    wrong: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"steps": 3}, "steps"), ({"prior": "kde"}, "prior"), ({"optimiser": AdamW()}, "optimiser"),
+    )  # fmt: skip
+    for given, told in wrong:
+        message = f"^{told}: the prior Normal is fitted at once, and not trained"
+        with pytest.raises(RequestError, match=message):
+            fit_prior(Fade(), faded(20), density="normal", **given)
+
+
 def test_the_usual_prior_is_advised() -> None:
     prior = fit_prior(Fade(), faded(100))
     assert type(prior.density).__name__ == "GMM"

@@ -16,6 +16,8 @@ from genlab.cli.options import (
     Device,
     Guidances,
     Json,
+    OtherPriors,
+    OtherSamplers,
     RunPath,
     Seed,
     Temperatures,
@@ -40,14 +42,8 @@ def evaluate(
     steps: Annotated[
         list[int] | None, typer.Option(help="Steps of a trajectory; several times for several.")
     ] = None,
-    sampler: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="How to walk back; several times for several.",
-            autocompletion=names_of("sampler"),
-        ),
-    ] = None,
+    sampler: OtherSamplers = None,
+    prior: OtherPriors = None,
     guidance: Guidances = None,
     temperature: Temperatures = None,
     against_train: Annotated[
@@ -72,12 +68,12 @@ def evaluate(
 
     opened = api.open_run(run, device=device, data=data, checkpoint=checkpoint)
     against: Literal["train", "test"] = "train" if against_train else "test"
-    walks = product(_each(sampler), _each(steps), _each(guidance), _each(temperature))
+    walks = product(_each(sampler), _each(prior), _each(steps), _each(guidance), _each(temperature))
     records = [
         record
-        for name, count, scale, factor in walks
+        for name, start, count, scale, factor in walks
         for record in opened.evaluate(
-            metric, n=n, steps=count, sampler=name, guidance=scale, temperature=factor,
+            metric, n=n, steps=count, sampler=name, prior=start, guidance=scale, temperature=factor,
             against=against, seed=seed,
         )
     ]  # fmt: skip

@@ -33,7 +33,10 @@ __all__ = [
     "NoMeasure",
     "Objective",
     "Optimiser",
+    "OtherPrior",
+    "OtherPriors",
     "OtherSampler",
+    "OtherSamplers",
     "Prior",
     "RunDevice",
     "RunOut",
@@ -106,16 +109,13 @@ Checkpoint = Annotated[
         autocompletion=one_of("last", "best"),
     ),
 ]
+_SEVERAL = "; several times for several"
 _GUIDANCE = "Classifier-free guidance: 1 is none, more follows the label closer"
 Guidance = Annotated[float | None, typer.Option(help=f"{_GUIDANCE}.")]
-Guidances = Annotated[
-    list[float] | None, typer.Option(help=f"{_GUIDANCE}; several times for several.")
-]
+Guidances = Annotated[list[float] | None, typer.Option(help=f"{_GUIDANCE}{_SEVERAL}.")]
 _TEMPERATURE = "Flow: factor of the noise; below 1, samples are more usual and more alike"
 Temperature = Annotated[float | None, typer.Option(help=f"{_TEMPERATURE}.")]
-Temperatures = Annotated[
-    list[float] | None, typer.Option(help=f"{_TEMPERATURE}; several times for several.")
-]
+Temperatures = Annotated[list[float] | None, typer.Option(help=f"{_TEMPERATURE}{_SEVERAL}.")]
 Even = Annotated[
     bool,
     typer.Option("--even/--uniform", help="Points where neighbours differ alike, or at even λ."),
@@ -136,7 +136,13 @@ Experiment = Annotated[
 Degradation = Annotated[str | None, _component("degradation", "How data is destroyed.")]
 Backbone = Annotated[str | None, _component("backbone", "The network.")]
 Sampler = Annotated[str | None, _component("sampler", "How to walk back.")]
-OtherSampler = Annotated[str | None, _component("sampler", "How to walk back.", panel=None)]
+_WALK, _START = "How to walk back", "Another prior of the degraded state, fitted now"
+OtherSampler = Annotated[str | None, _component("sampler", f"{_WALK}.", panel=None)]
+OtherSamplers = Annotated[
+    list[str] | None, _component("sampler", f"{_WALK}{_SEVERAL}.", panel=None)
+]
+OtherPrior = Annotated[str | None, _component("density", f"{_START}.", panel=None)]
+OtherPriors = Annotated[list[str] | None, _component("density", f"{_START}{_SEVERAL}.", panel=None)]
 Prior = Annotated[str | None, _component("density", "The density of the degraded state.")]
 Density = Annotated[
     str | None,

@@ -11,8 +11,10 @@ import typer
 from genlab.cli.naming import called_with, word_of
 from genlab.cli.options import (
     Checkpoint,
+    Data,
     Device,
     Guidance,
+    OtherPrior,
     OtherSampler,
     RunPath,
     Seed,
@@ -30,6 +32,7 @@ def sample(
     n: Annotated[int, typer.Option("-n", "--number", help="How many samples.")] = 64,
     steps: Annotated[int | None, typer.Option(help="Steps of a trajectory.")] = None,
     sampler: OtherSampler = None,
+    prior: OtherPrior = None,
     label: Annotated[
         str | None,
         typer.Option(help="A class by name or number, or by name:NAME or index:NUMBER."),
@@ -37,6 +40,7 @@ def sample(
     guidance: Guidance = None,
     temperature: Temperature = None,
     checkpoint: Checkpoint = "last",
+    data: Data = None,
     seed: Seed = 0,
     device: Device = "auto",
     out: Annotated[
@@ -51,12 +55,12 @@ def sample(
 
     if out is not None:
         check_output(out)
-    opened = api.open_run(run, device=device, checkpoint=checkpoint)
+    opened = api.open_run(run, device=device, data=data, checkpoint=checkpoint)
     chosen = opened.spec.class_told(label) if label and opened.model.conditional else label
-    asked = {"sampler": sampler, "steps": steps, "guidance": guidance, "temperature": temperature,
-             "checkpoint": checkpoint}  # fmt: skip
+    asked = {"sampler": sampler, "prior": prior, "steps": steps, "guidance": guidance,
+             "temperature": temperature, "checkpoint": checkpoint}  # fmt: skip
     file = out or opened.path / "samples" / _name(opened, n, seed, label, asked)
-    options: dict[str, Any] = {"sampler": sampler, "steps": steps, "label": chosen,
+    options: dict[str, Any] = {"sampler": sampler, "prior": prior, "steps": steps, "label": chosen,
                                "guidance": guidance, "seed": seed}  # fmt: skip
     if file.suffix == ".gif":
         if temperature is not None:
@@ -74,6 +78,7 @@ def _name(run: Run, n: int, seed: int, label: str | None, asked: Mapping[str, An
     method = run.config.method
     usual = {
         "sampler": getattr(getattr(method, "sampler", None), "name", None),
+        "prior": getattr(getattr(getattr(method, "prior", None), "density", None), "name", None),
         "steps": getattr(run.model, "steps", None),
         "guidance": run.config.sampling.guidance,
         "temperature": run.config.sampling.temperature,

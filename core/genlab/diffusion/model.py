@@ -204,6 +204,27 @@ class DiffusionModel(Model):
         self.steps = self.steps_of(sampler.usual_steps if steps is None else steps, None)
         self.guidance = checked_guidance(guidance)
 
+    def with_parts(
+        self, *, restorer: Restorer | None = None, prior: Prior | None = None
+    ) -> DiffusionModel:
+        """Return the same model with other parts.
+
+        Args:
+            restorer: Estimates the clean data; None: that of the model.
+            prior: Where trajectories start; None: that of the model.
+
+        Raises:
+            RequestError: The model draws samples of a class, and the prior knows no classes.
+        """
+        density = None if prior is None else prior.density
+        if self.conditional and prior is not None and density is not None:
+            _refuse_blind(density, prior.spec)
+        return DiffusionModel(
+            self.spec, restorer or self.restorer, prior or self.prior, self.sampler,
+            steps=self.steps, device=self.device, conditional=self.conditional,
+            guidance=self.guidance, batch=self.batch,
+        )  # fmt: skip
+
     @property
     def averaged(self) -> bool:
         """Whether samples come from a moving average of weights: not where they were fitted at once."""
@@ -480,6 +501,13 @@ def _views(x: Tensor, spec: DataSpec, shift: int, flip: bool) -> list[Tensor]:
     moves = range(2 * pixels + 1)
     moved = [padded[:, :, i : i + height, j : j + width] for i in moves for j in moves]
     return [*moved, *(view.flip(3) for view in moved)] if flip else moved
+
+
+def _refuse_blind(density: Density, spec: DataSpec) -> None:
+    if not (density.tags.conditional and spec.classes):
+        raise RequestError(
+            f"the prior {type(density).__name__} knows no classes, and the model does"
+        )
 
 
 def _seed_of(seed: int, part: int) -> int:

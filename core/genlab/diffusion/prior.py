@@ -24,7 +24,7 @@ class Prior:
     Example:
         >>> import torch, genlab
         >>> data = genlab.load("digits")
-        >>> prior = genlab.fit_prior(genlab.build("degradation", "blur"), data.train, prior="gmm")
+        >>> prior = genlab.fit_prior(genlab.build("degradation", "blur"), data.train, density="gmm")
         >>> prior.sample(4, generator=torch.Generator().manual_seed(0))[0].shape
         torch.Size([4, 1, 8, 8])
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = ["CHOICES", "measured_with", "of_trajectories"]
 
-CHOICES = ("sampler", "sampling_steps", "guidance", "temperature", "checkpoint", "against")
+CHOICES = ("sampler", "sampling_steps", "prior", "guidance", "temperature", "checkpoint", "against")
 """What of a record says how it was measured. A record has those alone that were chosen for it."""
 
 
@@ -23,6 +23,7 @@ def measured_with(record: Mapping[str, Any]) -> str:
     steps, split = record.get("sampling_steps"), record.get("against")
     parts = [str(record[key]) for key in ("sampler", "checkpoint") if key in record]
     parts += [f"{steps} steps"] if steps is not None else []
+    parts += [f"prior {record['prior']}"] if "prior" in record else []
     parts += [f"{key} {record[key]:.3g}" for key in ("guidance", "temperature") if key in record]
     parts += [f"against {split}"] if split is not None else []
     return ", ".join(parts)

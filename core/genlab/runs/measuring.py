@@ -10,7 +10,7 @@ from genlab.components.metric import Metric
 from genlab.components.registry import build
 from genlab.components.sampler import Sampler
 from genlab.config import defaults
-from genlab.diffusion import Model
+from genlab.diffusion import Model, Prior
 from genlab.evaluation import built_metrics, evaluate, likelihood_records, misfit
 from genlab.evaluation.evaluate import Metrics, require_split
 from genlab.runs.folder import RunFolder
@@ -28,6 +28,7 @@ def measure(
     n: int | None = None,
     steps: int | None = None,
     sampler: str | Sampler | None = None,
+    prior: str | Prior | None = None,
     guidance: float | None = None,
     temperature: float | None = None,
     against: Split = "test",
@@ -41,11 +42,12 @@ def measure(
         model: The model of the run.
         data: The data of the run.
         folder: The folder of the run.
-        metrics: Metrics by name or as objects; None: all that suit the data and, unless a sampler, steps,
-            guidance or a temperature are asked for, what the model itself says of unseen data.
+        metrics: Metrics by name or as objects; None: all that suit the data and, unless it is said how
+            samples are drawn, what the model itself says of unseen data.
         n: How many samples; None: as many as trustworthy numbers take.
         steps: Steps of a trajectory.
         sampler: A sampler, or the name of one.
+        prior: The prior that the model has, where it is not that of the run.
         guidance: Scale of classifier-free guidance.
         temperature: Factor of the noise that a flow makes samples of.
         against: The split that is the reference.
@@ -62,13 +64,17 @@ def measure(
             "guidance": guidance,
             "temperature": temperature,
         }
-        records = _measured(model, data, metrics, n, asked, against, seed, advance)
+        own = prior is None and against == "test" and all(v is None for v in asked.values())
+        records = _measured(model, data, metrics, n, asked, against, seed, advance, bound=own)
         how = {
             "sampler": sampler if sampler is None or isinstance(sampler, str) else repr(sampler),
-            "sampling_steps": steps, "guidance": guidance, "temperature": temperature,
+            "sampling_steps": steps,
+            "prior": repr(prior.density) if isinstance(prior, Prior) else prior,
+            "guidance": guidance,
+            "temperature": temperature,
             "checkpoint": None if checkpoint == "last" else checkpoint,
             "against": None if against == "test" else against,
-        }  # fmt: skip
+        }
         how = {key: value for key, value in how.items() if value is not None}
         records = [{**record, **how} for record in records]
         folder.add_records(records)
@@ -84,6 +90,8 @@ def _measured(
     against: Split,
     seed: int,
     advance: Callable[[int], None] | None,
+    *,
+    bound: bool,
 ) -> list[dict[str, Any]]:
     """Return the numbers of fresh samples, drawn as is asked for."""
     usual = defaults()[data.spec.kind]
@@ -93,7 +101,7 @@ def _measured(
     count = usual["evaluate_count"] if n is None else n
     x = model.sample(count, seed=seed, **{**asked, "sampler": built})
     records: list[dict[str, Any]] = []
-    if metrics is None and not any(v is not None for v in asked.values()) and against == "test":
+    if metrics is None and bound:
         records += likelihood_records(model, data, seed=seed)
     return records + evaluate(
         x, data, chosen, against=against, seed=seed, ema=model.averaged, advance=advance

@@ -18,12 +18,13 @@ from genlab.components.density import Density
 from genlab.components.metric import Metric
 from genlab.components.pictures import PictureRule
 from genlab.config import Resolved, assemble_model, class_of, made, pick_device
-from genlab.diffusion import DensityModel, DiffusionModel, Model, Restorer
+from genlab.diffusion import DensityModel, DiffusionModel, Model, Prior, Restorer
 from genlab.errors import RequestError
 from genlab.runs.fingerprint import difference, fingerprint
 from genlab.runs.folder import RunFolder
 from genlab.runs.opening import checked_objects, load_weights, warn_of_versions
 from genlab.runs.status import Status, read_status
+from genlab.training import fit_prior
 
 __all__ = ["OpenedRun"]
 
@@ -49,6 +50,7 @@ class OpenedRun:
         self.device = pick_device(device)
         self.objects = checked_objects(self.config, components or {})
         self.data_root = Path(self.config.data) if self.config.data else None
+        self._priors: dict[str, Prior] = {}
         warn_of_versions(self.folder, self.config)
 
     @property
@@ -183,6 +185,35 @@ class OpenedRun:
         if not isinstance(self.model, DiffusionModel):
             raise RequestError(f"{self.path} holds a density and no degradation to walk back")
         return self.model
+
+    def model_from(self, prior: str | Prior) -> DiffusionModel:
+        """Return the model with trajectories that start from another prior.
+
+        Args:
+            prior: A density by name, which is fitted to the training data when it is first asked for, as if
+                the run had been given it; or a prior (:func:`genlab.fit_prior`).
+
+        Raises:
+            RequestError: The run holds a density, or its degradation leaves nothing; there is no such
+                density, or it knows no classes where the model does.
+        """
+        own = self.diffusion
+        if isinstance(prior, str):
+            if own.prior.density is None:
+                raise RequestError(
+                    f"prior {prior!r}: the degradation of {self.path} leaves nothing at t = 1 that a prior "
+                    f"could model"
+                )
+            if prior not in self._priors:
+                found = fit_prior(
+                    own.restorer.degradation, self.data.train, self.spec, density=prior,
+                    seed=self.seed, device=self.device,
+                )  # fmt: skip
+                if found.density is not None:
+                    found.density.to(self.device)
+                self._priors[prior] = found
+            prior = self._priors[prior]
+        return own.with_parts(prior=prior)
 
     @property
     def density_model(self) -> DensityModel:

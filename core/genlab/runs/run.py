@@ -11,7 +11,7 @@ from torch import Tensor
 from genlab.components.dataset import Split
 from genlab.components.registry import build
 from genlab.components.sampler import Sampler
-from genlab.diffusion import Label, Step, interpolate, latent_mean
+from genlab.diffusion import Label, Prior, Step, interpolate, latent_mean
 from genlab.diffusion import Path as InterpolationPath
 from genlab.evaluation.evaluate import Metrics
 from genlab.evaluation.restoration import restore_by
@@ -65,6 +65,7 @@ class Run(OpenedRun):
         *,
         steps: int | None = None,
         sampler: str | Sampler | None = None,
+        prior: str | Prior | None = None,
         label: Label | None = None,
         guidance: float | None = None,
         temperature: float | None = None,
@@ -76,6 +77,7 @@ class Run(OpenedRun):
             n: How many.
             steps: Steps of a trajectory; None: those of the run.
             sampler: A sampler, or the name of one; None: the one of the run.
+            prior: Where trajectories start, see :meth:`model_from`; None: the prior of the run.
             label: A class by number or name, or one for each sample; None: classes at random.
             guidance: Scale of classifier-free guidance; None: that of the run.
             temperature: Factor of the noise that a flow makes samples of; None: that of the run.
@@ -85,10 +87,11 @@ class Run(OpenedRun):
             Samples ``(n, *shape)``, float32 on the CPU, in the data convention.
 
         Raises:
-            RequestError: The sampler does not fit the degradation, the run knows no classes, or it holds no
-                flow, which alone takes a temperature.
+            RequestError: The sampler or the prior does not fit the degradation, the run knows no classes, or
+                it holds no flow, which alone takes a temperature.
         """
-        return self.model.sample(
+        model = self.model if prior is None else self.model_from(prior)
+        return model.sample(
             n, seed=seed, steps=steps, sampler=_sampler(sampler), label=label, guidance=guidance,
             temperature=temperature,
         )  # fmt: skip
@@ -99,12 +102,14 @@ class Run(OpenedRun):
         *,
         steps: int | None = None,
         sampler: str | Sampler | None = None,
+        prior: str | Prior | None = None,
         label: Label | None = None,
         guidance: float | None = None,
         seed: int = 0,
     ) -> Iterator[Step]:
         """Walk ``n`` samples back and hand out every ``(t, x_t, estimate)``; see :meth:`sample`."""
-        return self.diffusion.trajectory(
+        model = self.diffusion if prior is None else self.model_from(prior)
+        return model.trajectory(
             n, seed=seed, steps=steps, sampler=_sampler(sampler), label=label, guidance=guidance
         )
 
@@ -166,6 +171,7 @@ class Run(OpenedRun):
         n: int | None = None,
         steps: int | None = None,
         sampler: str | Sampler | None = None,
+        prior: str | Prior | None = None,
         guidance: float | None = None,
         temperature: float | None = None,
         against: Split = "test",
@@ -173,15 +179,16 @@ class Run(OpenedRun):
     ) -> list[dict[str, Any]]:
         """Draw fresh samples, measure them, and put the numbers into ``metrics.json``.
 
-        A number replaces one of the same name, N, sampler, steps, guidance, temperature, checkpoint and
-        split; see :func:`genlab.evaluate` for the records.
+        A number replaces one of the same name, N, sampler, steps, prior, guidance, temperature, checkpoint
+        and split; see :func:`genlab.evaluate` for the records.
 
         Args:
-            metrics: Metrics by name or as objects; None: all that suit the data and, unless a sampler, steps,
-                guidance or a temperature are asked for, what the model itself says of unseen data.
+            metrics: Metrics by name or as objects; None: all that suit the data and, unless it is said how
+                samples are drawn, what the model itself says of unseen data.
             n: How many samples; None: as many as trustworthy numbers take.
             steps: Steps of a trajectory; None: those of the run.
             sampler: A sampler, or the name of one; None: the one of the run.
+            prior: Where trajectories start, see :meth:`model_from`; None: the prior of the run.
             guidance: Scale of classifier-free guidance; None: that of the run.
             temperature: Factor of the noise that a flow makes samples of; None: that of the run.
             against: The split that is the reference: ``"train"`` where a sampler or its steps are chosen, so
@@ -192,8 +199,9 @@ class Run(OpenedRun):
             RequestError: A metric does not exist or does not fit the data, or the run cannot be sampled so
                 (see :meth:`sample`).
         """
+        model = self.model if prior is None else self.model_from(prior)
         return measure(
-            self.model, self.data, self.folder, metrics, n=n, steps=steps, sampler=sampler,
+            model, self.data, self.folder, metrics, n=n, steps=steps, sampler=sampler, prior=prior,
             guidance=guidance, temperature=temperature, against=against, seed=seed,
             checkpoint=self.checkpoint,
         )  # fmt: skip

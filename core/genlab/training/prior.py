@@ -13,6 +13,7 @@ from genlab.components.density import Density, FittedDensity, ImplicitDensity
 from genlab.components.optimiser import MakeOptimiser, Optimiser
 from genlab.components.registry import build
 from genlab.diffusion.prior import Prior, summaries, summary_spec
+from genlab.errors import RequestError
 from genlab.seeds import generator_of, sub_seed
 from genlab.training.fitted import MOST
 from genlab.training.objectives import Likelihood
@@ -54,6 +55,10 @@ def fit_prior(
     Returns:
         The prior; one without a density where the degradation leaves nothing.
 
+    Raises:
+        RequestError: There is no such density or setting, or a training is described of a density that is
+            fitted at once.
+
     Example:
         >>> import genlab
         >>> data = genlab.load("digits")
@@ -73,6 +78,11 @@ def fit_prior(
             built: Density = build("density", chosen, left)
         else:
             built = chosen if isinstance(chosen, Density) else chosen(left)
+    if isinstance(built, FittedDensity) and (settings or optimiser is not None):
+        told = ", ".join([*settings, *(["optimiser"] if optimiser is not None else [])])
+        raise RequestError(
+            f"{told}: the prior {type(built).__name__} is fitted at once, and not trained"
+        )
     generator = generator_of(seed, "prior")
     c, y = summaries(degradation, examples, most=MOST, generator=generator)
     if isinstance(built, FittedDensity):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -17,7 +16,6 @@ from genlab import (
     Run,
     Step,
     build,
-    fit_prior,
     nearest,
     registry,
     sub_seed,
@@ -95,7 +93,10 @@ def walk(run: Run, choice: Choice) -> Iterator[Step]:
     if choice.prior == TEST_IMAGES:
         return _from_test_images(run, model, choice)
     if choice.prior != OF_THE_RUN:
-        model = _with_prior(run, choice.prior)
+        if choice.prior not in _fitted():
+            known = ", ".join(priors(run)) or "none"
+            raise RequestError(f"prior = {choice.prior!r}: there are {known}")
+        model = run.model_from(choice.prior)
     return model.trajectory(
         choice.n, seed=choice.seed, steps=choice.steps, label=choice.label,
         sampler=build("sampler", choice.sampler) if choice.sampler else None,
@@ -130,22 +131,6 @@ def _fitted() -> list[str]:
         if issubclass(cls, FittedDensity) and "vector" in cls.tags.data:
             found.append(name)
     return found
-
-
-@lru_cache(maxsize=16)
-def _with_prior(run: Run, prior: str) -> DiffusionModel:
-    """Return the model of a run with another prior, fitted to the training data."""
-    if prior not in _fitted():
-        raise RequestError(f"prior = {prior!r}: there are {', '.join(priors(run)) or 'none'}")
-    own = run.diffusion
-    spec = run.spec if own.conditional else run.spec.unlabelled()
-    found = fit_prior(own.restorer.degradation, run.data.train, spec, density=prior, seed=run.seed)
-    if found.density is not None:
-        found.density.to(own.device)
-    return DiffusionModel(
-        run.spec, own.restorer, found, own.sampler, steps=own.steps, device=own.device,
-        conditional=own.conditional, guidance=own.guidance, batch=own.batch,
-    )  # fmt: skip
 
 
 def _from_test_images(run: Run, model: DiffusionModel, choice: Choice) -> Iterator[Step]:

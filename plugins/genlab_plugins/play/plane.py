@@ -181,10 +181,7 @@ def ideal(run: Run) -> DiffusionModel | None:
     backbone.fit(
         x.cpu(), None if y is None else y.cpu(), generator=torch.Generator().manual_seed(0)
     )
-    return DiffusionModel(
-        run.spec, restorer.eval().to(model.device), model.prior, model.sampler, steps=model.steps,
-        device=model.device, conditional=model.conditional, guidance=model.guidance, batch=model.batch,
-    )  # fmt: skip
+    return model.with_parts(restorer=restorer.eval().to(model.device))
 
 
 def density_uri(model: DensityModel) -> str:
