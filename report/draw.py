@@ -77,7 +77,7 @@ def main() -> None:
 
 def pictures(results: Results) -> dict[str, Picture]:
     """Return the pictures by name."""
-    own = {"ink": "custom-ink-mnist", "gravity": "custom-gravity-mnist"}
+    own = {name: f"custom-{name}-mnist" for name in ("ink", "gravity", "kaleidoscope")}
     sets = {"first set": "ddpm-mnist", "second set": "ddpm-mnist-b"}
     return {
         "sets": Picture(_trained(results, sets), training),
@@ -169,6 +169,7 @@ def _around(ax: Axes) -> list[float]:
 def ranked(results: Results) -> dict[str, Any]:
     """Return the lines of every degradation as it is by default, and the baseline of those trained alike."""
     lines = [line for line in results.compared([NOISE]) if line.usual]
+    lines.sort(key=lambda line: -line.seeds)  # a mean of several seeds says more than one of them
     by_name: dict[str, list[dict[str, Any]]] = {}
     for line in lines:
         known = by_name.setdefault(line.degradation, [])

@@ -59,9 +59,6 @@ def gather(runs: Path, results: Path, asked: dict[str, Any]) -> None:
         series = path.parent.name
         add(run, results / asked.get("rows", {}).get(series, series))
         _restored(path, results)
-    for name, kinds in asked.get("pictures", {}).items():
-        if runs / name in found:
-            _pictures_of(runs / name, results / Path(name).parent, kinds)
     for series, names in asked.get("shown", {}).items():
         _drawn_together(runs, found, results, series, names)
     write_pages(results)
@@ -96,12 +93,6 @@ def _restored(run: Path, results: Path) -> None:
     found = json.loads(records.read_text("utf-8"))
     (out / "results.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     shrink(run / "restored" / "restoration.png", out / "restoration.png")
-
-
-def _pictures_of(run: Path, out: Path, kinds: list[str]) -> None:
-    """Copy pictures of a run of a series."""
-    for kind in kinds:
-        shrink(run / "figures" / f"{kind}.png", out / f"{run.name}-{kind}.png")
 
 
 def _drawn_together(

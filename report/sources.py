@@ -70,7 +70,7 @@ class Compared:
         seeds: How many seeds there are.
         numbers: The columns.
         older: Whether it was trained with the defaults of an earlier version.
-        interval: The interval of the Fréchet distance: of the samples of one seed, or of the mean over several.
+        interval: The interval of the Fréchet distance: of the samples of one seed, or of a mean over several.
     """
 
     label: str

@@ -29,7 +29,6 @@ ASKED: dict[str, Any] = {
     ],
     "rows": {"again": "compared"},
     "shown": {"compared": ["blur", "fade"], "other": ["blur"]},
-    "pictures": {"points": ["samples"], "compared/ink": ["samples"]},
 }
 
 
@@ -77,8 +76,6 @@ def test_runs_become_results(runs: Path, tmp_path: Path) -> None:
     )
     assert results.has("compared", "degradations")
     assert not results.has("other", "degradations")
-    assert (tmp_path / "points-samples.png").is_file()
-    assert not (tmp_path / "compared" / "ink-samples.png").exists()
     assert "`points`" in (tmp_path / "README.md").read_text("utf-8")
 
 
@@ -121,6 +118,5 @@ def test_what_is_asked_names_experiments() -> None:
     known = {str(job.path) for job in jobs_of([], Path())}
     named = {name for more in asked["more"] for name in more["runs"]}
     assert {str(Path(name).parent) for name in known} >= {*asked["rows"], *asked["rows"].values()}
-    named |= set(asked["pictures"])
     named |= {f"{series}/{name}" for series, names in asked["shown"].items() for name in names}
     assert named <= known

@@ -118,7 +118,7 @@ def test_what_is_missing_is_an_error_but_in_a_draft(asked: str, said: str, folde
             " --steps 7 --set restorer.jitter=0.0",
         ),
         ({"optimiser": "adamw"}, " --optimiser adamw"),
-        ({"sampler": "cold", "seed": 3}, " --sampler cold"),
+        ({"sampler": "naive", "seed": 3}, " --sampler naive"),
     ],
 )
 def test_a_command_says_what_is_unusual(asked: dict[str, Any], options: str) -> None:
