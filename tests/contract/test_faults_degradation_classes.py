@@ -93,9 +93,20 @@ class SkewBasis(Noise):
 
 
 class WrongAmplitudes(Noise):
+    """Those that a sampler is told; what degrades has the right ones."""
+
     def amplitudes(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         alpha, sigma = super().amplitudes(t, like)
         return alpha, 1.01 * sigma
+
+    def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        return Noise().degrade(x_0, t, z)
+
+    def noise(self, x_t: Tensor, x_0: Tensor, t: Tensor) -> Tensor:
+        return Noise().noise(x_t, x_0, t)
+
+    def invert(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        return Noise().invert(x_t, t, z)
 
 
 class HalfLogSNR(Noise):
