@@ -238,6 +238,19 @@ def test_a_trained_run_starts_from_another_prior(
     ):  # fmt: skip
         with pytest.raises(RequestError, match=message):
             run.sample(2, prior=name)
+    blur, (x, _) = (
+        genlab.build("degradation", "blur", ratio=2),
+        genlab.load("digits").train.first(9),
+    )
+    others: tuple[Any, ...] = (
+        genlab.fit_prior(blur, one.data.train, one.spec, density="normal"),
+        genlab.fit_prior(one.degradation, genlab.Examples(x[..., :4, :4]), density="normal"),
+    )
+    for prior in others:
+        with pytest.raises(RequestError, match=r"^the prior is of Blur.*, and the model of Blur"):
+            one.sample(2, prior=prior)
+    with pytest.raises(RequestError, match=r"such as genlab\.fit_prior returns"):
+        one.sample(2, prior=others[0].density)
     without: tuple[dict[str, Any], ...] = (
         {"density": "normal"}, {"density": Plain, "spec": blur_run.spec, "steps": 1},
     )  # fmt: skip

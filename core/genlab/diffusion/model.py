@@ -211,19 +211,37 @@ class DiffusionModel(Model):
 
         Args:
             restorer: Estimates the clean data; None: that of the model.
-            prior: Where trajectories start; None: that of the model.
+            prior: Where trajectories start, moved to where the model computes; None: that of the model.
 
         Raises:
-            RequestError: The model draws samples of a class, and the prior knows no classes.
+            RequestError: The prior is one of another degradation or of other data, or knows no classes where
+                the model draws samples of a class.
         """
-        density = None if prior is None else prior.density
-        if self.conditional and prior is not None and density is not None:
-            _refuse_blind(density, prior.spec)
+        if prior is not None:
+            self._refuse_prior(prior)
+            if prior.density is not None:
+                prior.density.to(self.device)
         return DiffusionModel(
             self.spec, restorer or self.restorer, prior or self.prior, self.sampler,
             steps=self.steps, device=self.device, conditional=self.conditional,
             guidance=self.guidance, batch=self.batch,
         )  # fmt: skip
+
+    def _refuse_prior(self, prior: Prior) -> None:
+        if not isinstance(prior, Prior):
+            raise RequestError(
+                f"prior = {prior!r}: it is a Prior, such as genlab.fit_prior returns"
+            )
+        own, density = self.restorer.degradation, prior.density
+        if prior.degradation != own or prior.spec.shape != self.spec.shape:
+            raise RequestError(
+                f"the prior is of {prior.degradation!r} on the shape {prior.spec.shape}, and the model of "
+                f"{own!r} on {self.spec.shape}"
+            )
+        knows = density is None or (density.tags.conditional and prior.spec.classes)
+        if self.conditional and not knows:
+            name = type(density).__name__
+            raise RequestError(f"the prior {name} knows no classes, and the model does")
 
     @property
     def averaged(self) -> bool:
@@ -501,13 +519,6 @@ def _views(x: Tensor, spec: DataSpec, shift: int, flip: bool) -> list[Tensor]:
     moves = range(2 * pixels + 1)
     moved = [padded[:, :, i : i + height, j : j + width] for i in moves for j in moves]
     return [*moved, *(view.flip(3) for view in moved)] if flip else moved
-
-
-def _refuse_blind(density: Density, spec: DataSpec) -> None:
-    if not (density.tags.conditional and spec.classes):
-        raise RequestError(
-            f"the prior {type(density).__name__} knows no classes, and the model does"
-        )
 
 
 def _seed_of(seed: int, part: int) -> int:

@@ -205,13 +205,10 @@ class OpenedRun:
                     f"could model"
                 )
             if prior not in self._priors:
-                found = fit_prior(
+                self._priors[prior] = fit_prior(
                     own.restorer.degradation, self.data.train, self.spec, density=prior,
                     seed=self.seed, device=self.device,
                 )  # fmt: skip
-                if found.density is not None:
-                    found.density.to(self.device)
-                self._priors[prior] = found
             prior = self._priors[prior]
         return own.with_parts(prior=prior)
 
