@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from genlab import Outcome
 from genlab.cli.app import exit_status
+from genlab.cli.series_display import SeriesDisplay
+from genlab.runs import series
+from genlab.runs.lock import locked
+
+TINY = """\
+dataset = "moons"
+degradation = "mix"
+metrics = []
+figures = []
+[training]
+steps = 2
+[sampling]
+count = 8
+steps = 2
+"""
 
 
 @pytest.mark.parametrize(("options", "seed"), [([], 5), (["--seed", "0"], 0)])
@@ -27,11 +45,7 @@ def test_a_series_that_measures_nothing_is_done_and_says_that_it_is_not_compared
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     file = tmp_path / "mine.toml"
-    file.write_text(
-        'dataset = "moons"\ndegradation = "mix"\nmetrics = []\nfigures = []\n[training]\nsteps = 2\n[sweep]\n'
-        "seed = [0, 1]\n[sampling]\ncount = 8\nsteps = 2\n",
-        "utf-8",
-    )
+    file.write_text(TINY + "[sweep]\nseed = [0, 1]\n", "utf-8")
     assert exit_status(["sweep", str(file), "--out", str(tmp_path / "runs")]) == 0
     said = capsys.readouterr().out
     assert "mine is not compared: none of these runs has numbers" in said
@@ -41,6 +55,41 @@ def test_a_series_that_measures_nothing_is_done_and_says_that_it_is_not_compared
         ["mine/0", "done"], ["mine/1", "done"]
     ]  # fmt: skip
     assert not list(tmp_path.rglob("comparison.csv"))
+
+
+def test_a_run_that_another_process_is_at_is_waited_for_with_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(series, "_PATIENCE", 0.0)
+    file = tmp_path / "mine.toml"
+    file.write_text(TINY + '[sweep]\nsampler = ["naive", "cold"]\n', "utf-8")
+    first = tmp_path / "runs" / "mine" / "naive"
+    first.mkdir(parents=True)
+    taken, said = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with locked(first, "the same elsewhere"):
+            taken.set()
+            said.wait(60)
+
+    told = SeriesDisplay.waits
+
+    def waits(display: SeriesDisplay, outcome: Outcome) -> None:
+        told(display, outcome)
+        if outcome.job.path.name == "cold":  # the last of the two
+            said.set()
+
+    monkeypatch.setattr(SeriesDisplay, "waits", waits)
+    threading.Thread(target=hold, daemon=True).start()
+    assert taken.wait(60)
+    assert exit_status(["sweep", str(file), "--out", str(tmp_path / "runs")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    waited = [line for line in lines if " waits: " in line]
+    assert len(waited) == 2, "each is told once"
+    assert f"process {os.getpid()} on " in waited[0]
+    assert waited[1].endswith("mine/cold waits: another process trains naive")
+    assert [line.split()[-1] for line in lines if " of 2: " in line] == ["done", "done"]
 
 
 def test_a_series_is_listed_and_cut_into_parts(

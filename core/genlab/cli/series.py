@@ -75,7 +75,9 @@ def series(
     listening = built_trackers(trackers)
     several = getattr(built, "jobs", None) != 1
     with SeriesDisplay(console, total=len(found), several=several) as display:
-        for outcome in carried_out(found, built, lambda job: [*display.trackers(job), *listening]):
+        for outcome in carried_out(
+            found, built, lambda job: [*display.trackers(job), *listening], display.waits
+        ):
             outcomes.append(outcome)
             display.ended(outcome)
     _table(console, outcomes, out)

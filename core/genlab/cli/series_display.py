@@ -60,6 +60,10 @@ class SeriesDisplay:
         where = f"{self.done} of {self.total}: {outcome.job.path} {outcome.status}"
         self.progress.console.print(Text(where))
 
+    def waits(self, outcome: Outcome) -> None:
+        """Say that a run waits for another process."""
+        self.progress.console.print(Text(f"{outcome.job.path} waits: {outcome.message}"))
+
     def _stop(self) -> None:
         self.progress.stop()
         for each in self.single:

@@ -443,9 +443,9 @@ def time_at(degradation: GaussianDegradation, log_snr: Tensor) -> Tensor:
     Example:
         >>> import torch, genlab
         >>> noise = genlab.build("degradation", "gaussian")
-        >>> t = time_at(noise, torch.tensor([4.0, 0.0, -4.0]))
+        >>> t = time_at(noise, torch.tensor([4.0, 1.0, -4.0]))
         >>> [round(float(each), 4) for each in noise.log_snr(t)]
-        [4.0, 0.0, -4.0]
+        [4.0, 1.0, -4.0]
     """
     log_snr = log_snr.cpu().double()
     early, late = torch.zeros_like(log_snr), torch.ones_like(log_snr)

@@ -42,7 +42,7 @@ class Outcome:
         status: Whether it was done before, was carried out now, failed, or was stopped by a search that takes
             it for hopeless; or whether another process is at it, or at the one that it comes after: then it
             is asked for again.
-        message: Why it failed or was stopped.
+        message: Why it failed or was stopped, or who is at it.
     """
 
     job: Job

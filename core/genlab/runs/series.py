@@ -162,7 +162,7 @@ def carry_out(job: Job, trackers: Sequence[object]) -> Outcome:
 def _carry_out(job: Job, trackers: Sequence[object]) -> Outcome:
     try:
         if job.after is not None and is_taken(job.after) and not _is_trained(job.after):
-            return Outcome(job, "elsewhere")
+            return Outcome(job, "elsewhere", f"another process trains {job.after.name}")
         if not (job.path / "run.toml").is_file():
             siblings = () if job.after is None else (job.after,)
             start_run(job.tables, out=job.path, trackers=trackers, siblings=siblings)
@@ -177,7 +177,7 @@ def _carry_out(job: Job, trackers: Sequence[object]) -> Outcome:
     except TakenError as error:
         if _is_of_something_else(job.path):
             return Outcome(job, "failed", str(error))
-        return Outcome(job, "elsewhere")
+        return Outcome(job, "elsewhere", str(error))
     except GenlabError as error:
         if read_status(RunFolder(job.path).status_file).outcome == "done":
             return Outcome(job, "was done")  # by another process, since the look above
@@ -196,7 +196,10 @@ def _is_of_something_else(path: Path) -> bool:
 
 
 def carried_out(
-    jobs: Sequence[Job], engine: Engine, trackers: Callable[[Job], Iterable[object]]
+    jobs: Sequence[Job],
+    engine: Engine,
+    trackers: Callable[[Job], Iterable[object]],
+    waits: Callable[[Outcome], None] = lambda _: None,
 ) -> Iterator[Outcome]:
     """Let an engine carry jobs out, and yield the outcome of each as it ends.
 
@@ -207,14 +210,18 @@ def carried_out(
         jobs: The jobs.
         engine: Who carries them out.
         trackers: Makes the trackers of a job.
+        waits: Is told once of each job that another process is at.
     """
     require_one("a series of runs")
-    waiting = list(jobs)
+    waiting, told = list(jobs), set()
     while waiting:
         again = []
         for outcome in engine.carry_out(waiting, carry_out, trackers=trackers):
             if outcome.status == "elsewhere":
                 again.append(outcome.job)
+                if outcome.job.path not in told:
+                    told.add(outcome.job.path)
+                    waits(outcome)
             else:
                 yield outcome
         if again and len(again) == len(waiting):
