@@ -15,6 +15,7 @@ from genlab_plugins.densities.empirical import Empirical
 __all__ = ["Parzen"]
 
 _NARROW = 0.02  # deviations of a feature
+_FEW, _MANY = 20, 40  # neighbours
 _NONE = -1  # in the place of a neighbour, where a class has fewer
 _ROWS = 1000  # examples whose neighbours are looked for at once
 _NUMBERS = 2**24  # of a table that is computed at once
@@ -37,7 +38,7 @@ class Parzen(Empirical):
 
     Args:
         spec: The data.
-        neighbours: The number k.
+        neighbours: The number k. None: 40 where an example has at most 20 numbers, and 20 where it has more.
         ridge: The width r across the data, in deviations of a feature. None: 0.02 for vectors, which what a
             degradation leaves is; for all other data that of a kernel under which held-out examples are
             likeliest.
@@ -52,13 +53,13 @@ class Parzen(Empirical):
         self,
         spec: DataSpec,
         *,
-        neighbours: PositiveInt = 20,
+        neighbours: PositiveInt | None = None,
         ridge: PositiveFloat | None = None,
         examples: PositiveInt = 10_000,
     ) -> None:
         usual = _NARROW if spec.kind == "vector" else None
         super().__init__(spec, bandwidth=usual if ridge is None else ridge, examples=examples)
-        self.count = neighbours
+        self.count = neighbours or (_MANY if math.prod(spec.shape) <= _FEW else _FEW)
         self.register_buffer("neighbours", torch.zeros(1, 1, dtype=torch.int64))
 
     def fit(self, x: Tensor, y: Tensor | None = None, *, generator: torch.Generator) -> None:

@@ -44,6 +44,14 @@ def test_it_is_the_mixture_of_normal_distributions_of_neighbourhoods(neighbours:
     assert torch.allclose(density.log_prob(test), mixture.log_prob(test), rtol=1e-5)
 
 
+def test_few_numbers_have_more_neighbours() -> None:
+    """And held-out examples are likelier under the default than under half as many."""
+    x, test = line(1500), line(1700)[1500:]
+    usual, fewer = fitted(x), fitted(x, neighbours=20)
+    assert (usual.count, Parzen(DataSpec((21,), "vector")).count) == (40, 20)
+    assert usual.log_prob(test).mean() > fewer.log_prob(test).mean()
+
+
 def test_classes_have_neighbours_of_their_own() -> None:
     """Two classes on one spot: the first along an axis, the second along the other."""
     u = torch.linspace(-1, 1, 50)[:, None]
