@@ -108,6 +108,7 @@ def render(template: Path, results: Results, *, counted: bool = False) -> str:
         "compared",
         "measured",
         "interval",
+        "seeds",
         "published",
         "check",
     )

@@ -11,6 +11,7 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ RESULTS = Path(__file__).parent / "results"
 _WIDEST = 1400  # dots of a picture
 _COLOURS = 128
 _KEPT = 100  # steps of a loss curve
+_DRAWN = {"figures", "metrics"}  # settings that a model and its samples don't depend on
 _INDEX = """# Results
 
 Each folder is named after an experiment. `results.json` has the numbers, each with N, features, reference,
@@ -79,22 +81,57 @@ def collect(run: genlab.Run, out: Path, figures: Sequence[str] | None) -> Path:
     chosen = [file for file in drawn if figures is None or file.stem in figures]
     for file in chosen:
         shrink(file, out / file.name)
+    return _record(run, run.config, out, [file.name for file in chosen])
+
+
+def collect_seed(run: genlab.Run, results: Path, known: str) -> Path:
+    """Write the numbers of a run beside those of a result that differs from it in the seed alone.
+
+    Raises:
+        SystemExit: It differs in something else.
+    """
+    theirs = json.loads((results / known / "results.json").read_text("utf-8"))["config"]
+    like = replace(run.config, experiment=theirs.get("experiment", ""))
+    ours = json.loads(json.dumps(_settings(like)))
+    differing = [k for k in ours if k not in _DRAWN and _differ(ours[k], theirs.get(k, ours[k]))]
+    if others := [key for key in differing if key != "seed"]:
+        raise SystemExit(
+            f"{run.path} is not {known} with another seed: it differs in {', '.join(others)}"
+        )
+    return _record(run, like, results / f"{known}-seed-{run.config.seed}", [])
+
+
+def _record(run: genlab.Run, config: Resolved, out: Path, figures: Sequence[str]) -> Path:
+    """Write the numbers of a run, and how to make it."""
     found = run.metrics
     record = {
         "name": out.name,
-        "command": command(run.config),
-        "seed": run.config.seed,
+        "command": command(config),
+        "seed": config.seed,
         **origin(run),
         **{key: found.get(key) for key in ("steps", "sampling_steps", "parameters", "seconds")},
-        "config": {k: v for k, v in run.config.flat().items() if k not in ("data", "device")},
+        "config": _settings(config),
         "metrics": found.get("metrics", []),
         "evaluations": run.evaluations,
         "loss": losses(run.history),
-        "figures": [file.name for file in chosen],
+        "figures": list(figures),
     }
+    out.mkdir(parents=True, exist_ok=True)
     file = out / "results.json"
     file.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
     return file
+
+
+def _differ(ours: Any, theirs: Any) -> bool:
+    """Say whether settings differ in what both have: some were not there yet when a result was made."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return any(_differ(value, theirs.get(key, value)) for key, value in ours.items())
+    return bool(ours != theirs)
+
+
+def _settings(config: Resolved) -> dict[str, Any]:
+    """Return the settings of a run, without what is of a machine."""
+    return {k: v for k, v in config.flat().items() if k not in ("data", "device")}
 
 
 def losses(history: Sequence[Mapping[str, float]]) -> list[list[float]]:

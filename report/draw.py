@@ -31,6 +31,7 @@ NUMBERS = {
 }
 _WIDE = 6.7  # inches: the width of the text
 _TEXT = 8.0  # points
+_THIN = 0.6  # points: lines of other seeds
 _ROW = 0.24  # inches per degradation
 _APART = 0.3  # of a row, between the samplers of one degradation
 _MARKS = {"naive": "o", "cold": "s", "ddim": "D", "ddpm": "^"}
@@ -88,9 +89,13 @@ def pictures(results: Results) -> dict[str, Picture]:
 
 
 def _trained(results: Results, sources: Mapping[str, str]) -> dict[str, Any]:
-    """Return the loss and the evaluations of trainings by name."""
+    """Return the loss and the evaluations of trainings by name, and the evaluations of other seeds."""
     return {
-        name: {"loss": results.losses(source), "evaluations": results.evaluated(source)}
+        name: {
+            "loss": results.losses(source),
+            "evaluations": results.evaluated(source),
+            "seeds": [results.evaluated(other) for other in results.seeds(source)[1:]],
+        }
         for name, source in sources.items()
     }
 
@@ -104,8 +109,10 @@ def training(runs: Mapping[str, Any]) -> Figure:
         axes[0].plot(steps, losses, color=colour, label=name)
         for ax, number in zip(axes[1:], NUMBERS, strict=True):
             lines = run["evaluations"]
-            ax.plot([line["step"] for line in lines],
-                    [line["values"][number] for line in lines], "o-", color=colour, ms=3)  # fmt: skip
+            for seed in (lines, *run["seeds"]):
+                ax.plot([line["step"] for line in seed], [line["values"][number] for line in seed],
+                        "o-" if seed is lines else "-", color=colour, ms=3,
+                        lw=None if seed is lines else _THIN)  # fmt: skip
             ax.axhline(lines[-1]["baselines"][number], color=GREY, ls="--", lw=0.8)
     axes[0].set_yscale("log")
     axes[0].yaxis.set_major_locator(FixedLocator(_around(axes[0])))
@@ -169,7 +176,6 @@ def _around(ax: Axes) -> list[float]:
 def ranked(results: Results) -> dict[str, Any]:
     """Return the lines of every degradation as it is by default, and the baseline of those trained alike."""
     lines = [line for line in results.compared([NOISE]) if line.usual]
-    lines.sort(key=lambda line: -line.seeds)  # a mean of several seeds says more than one of them
     by_name: dict[str, list[dict[str, Any]]] = {}
     for line in lines:
         known = by_name.setdefault(line.degradation, [])

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import genlab
-from collect import RESULTS, collect, shrink, write_pages
+from collect import RESULTS, collect, collect_seed, shrink, write_pages
 from genlab.cli import main as genlab_main
 from rows import add
 
@@ -51,14 +51,19 @@ def gather(runs: Path, results: Path, asked: dict[str, Any]) -> None:
             if runs / name in found:
                 for command in more["commands"]:
                     _ask(runs / name, command)
+    seeds = asked.get("seeds", {})
     for path in found:
         run = genlab.open_run(path)
         if path.parent == runs:
             print(collect(run, results / path.name, None))
             continue
         series = path.parent.name
-        add(run, results / asked.get("rows", {}).get(series, series))
-        _restored(path, results)
+        if f"{series}/{path.name}" not in seeds:
+            add(run, results / asked.get("rows", {}).get(series, series))
+            _restored(path, results)
+    for name, known in seeds.items():  # last, beside what they are seeds of
+        if runs / name in found:
+            print(collect_seed(genlab.open_run(runs / name), results, known))
     for series, names in asked.get("shown", {}).items():
         _drawn_together(runs, found, results, series, names)
     write_pages(results)

@@ -107,6 +107,7 @@ class Results:
         digits: int = 3,
         percent: bool = False,
         column: str = "value",
+        seeds: bool = False,
         **where: object,
     ) -> Number:
         """Return a measured number.
@@ -117,49 +118,72 @@ class Results:
             digits: Digits after the point.
             percent: Print a hundred times the number, and the sign.
             column: ``value``, ``baseline`` or ``n`` of a metric.
+            seeds: The mean over this result and those that differ from it in the seed alone.
             where: What else the record says, such as ``sampler="naive"``, ``steps=10``.
 
         Raises:
             ResultError: There is no such number, or there are several.
         """
-        name, _, degradation = source.partition("/")
-        asked = {_NAMES.get(key, key): wanted for key, wanted in where.items()}
-        found: list[float]
         try:
-            if degradation:
-                asked["degradation"] = degradation
-            records = self._records(name, number)
-            if records and "name" in records[0]:
-                asked["name"] = number
-            else:
-                column = number
-            kept = [r for r in records if all(r.get(k) == v for k, v in asked.items())]
-            found = [float(r[column]) for r in _decided(kept) if r.get(column) is not None]
-            if not found:
-                raise ResultError(f"no {column!r} where {_said(asked)}")
+            sources = self.seeds(source) if seeds else [source]
+            found = [v for name in sources for v in self._found(name, number, column, where)]
         except ResultError as error:
             return self._lacks(f"{source}, {number}: {error}")
-        return _mean(found, digits, percent=percent)
+        return _mean(found, digits, percent=percent, spread=not seeds)
 
-    def interval(self, source: str, number: str, *, digits: int = 2) -> str:
+    def interval(self, source: str, number: str, *, digits: int = 2, seeds: bool = False) -> str:
         """Return the interval of a metric as it is printed: ``0.54–0.77``.
 
         Args:
             source: Name of a result.
             number: Name of a metric, with the run's own sampler.
             digits: Digits after the point.
+            seeds: Student's interval of the mean over this result and those of other seeds.
 
         Raises:
             ResultError: There is no such metric, or it has no interval.
         """
         try:
-            records = [r for r in self._records(source, number) if r.get("name") == number]
-            ends = next((r["interval"] for r in _decided(records) if r.get("interval")), None)
-            if ends is None:
-                raise ResultError("there is no interval")
+            ends = self._ends(source, number, seeds=seeds)
         except ResultError as error:
             return str(self._lacks(f"{source}, {number}: {error}"))
         return "–".join(f"{end:,.{digits}f}" for end in ends)
+
+    def seeds(self, source: str) -> list[str]:
+        """Return the name of a result, and those of the results that differ from it in the seed alone."""
+        others = self.folder.glob(f"{source}-seed-*/results.json")
+        return [source, *sorted(file.parent.name for file in others)]
+
+    def _found(
+        self, source: str, number: str, column: str, where: Mapping[str, object]
+    ) -> list[float]:
+        """Return the values of a number in the records that are meant, several for several seeds."""
+        name, _, degradation = source.partition("/")
+        asked = {_NAMES.get(key, key): wanted for key, wanted in where.items()}
+        if degradation:
+            asked["degradation"] = degradation
+        records = self._records(name, number)
+        if records and "name" in records[0]:
+            asked["name"] = number
+        else:
+            column = number
+        kept = [r for r in records if all(r.get(k) == v for k, v in asked.items())]
+        found = [float(r[column]) for r in _decided(kept) if r.get(column) is not None]
+        if not found:
+            raise ResultError(f"no {column!r} where {_said(asked)}")
+        return found
+
+    def _ends(self, source: str, number: str, *, seeds: bool) -> tuple[float, float]:
+        sources = self.seeds(source) if seeds else [source]
+        if len(sources) > 1:
+            values = [v for name in sources for v in self._found(name, number, "value", {})]
+            ends = seeds_interval(values)
+        else:
+            records = [r for r in self._records(source, number) if r.get("name") == number]
+            ends = next((r["interval"] for r in _decided(records) if r.get("interval")), None)
+        if ends is None:
+            raise ResultError("there is no interval")
+        return ends
 
     def fact(self, source: str, *keys: str, digits: int = 0, per: float = 1) -> Number | str:
         """Return what a result says of itself: ``fact("ddpm-mnist", "seconds", "training", per=60)``.
@@ -289,9 +313,10 @@ class Results:
         return lines
 
     def compared(self, degradations: Sequence[str]) -> list[Compared]:
-        """Return the comparison of degradations, the smallest Fréchet distance first.
+        """Return the comparison of degradations, the lines that count most first.
 
-        Lines that differ in nothing but the seed are one.
+        Lines that differ in nothing but the seed are one. A mean of several seeds says more than one of
+        them: the most seeds come first, and of equally many the smallest Fréchet distance.
 
         Args:
             degradations: Those that must be there.
@@ -322,7 +347,7 @@ class Results:
                     any("defaults" in row for row in group), _interval(group),
                 )
             )  # fmt: skip
-        return sorted(lines, key=lambda line: line.numbers["frechet"])
+        return sorted(lines, key=lambda line: (-line.seeds, line.numbers["frechet"]))
 
     def measured(self, degradations: Sequence[str]) -> list[str]:
         """Return those degradations that the comparison has rows of."""

@@ -32,6 +32,7 @@ FACES = {"restoration": 1.0, "degradations": 1.0, "density": 0.36, "samples": 0.
 """Figures that a thumbnail is made of, the best one first, and how much of one with panels side by side."""
 HEADLINES = ("accuracy", "frechet", "nll-above-entropy", "bits-per-dim", "sliced-wasserstein")
 """Numbers that a card may show, the best one first."""
+GATHERED = ROOT / "report" / "gather.toml"
 SIZE = (300, 200)
 RESTORE = "genlab restore RUN -n 2000 --steps 10"
 
@@ -83,9 +84,23 @@ class Entry:
             return str(self.results["command"])
         if not self.text:
             return RESTORE if isinstance(self.results, list) else ""
-        verb = "sweep" if "\n[sweep]" in self.text else "run"
+        verb = "sweep" if "sweep" in tomllib.loads(self.text) else "run"
         needs = any(f'dataset = "{name}"' in self.text for name in IN_FILES)
         return f"genlab {verb} {self.name}{' --data DIR' if needs else ''}"
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """The results that those of this experiment stand with, such as other seeds of theirs."""
+        asked = tomllib.loads(GATHERED.read_text("utf-8"))
+        others = {k: v for k, v in asked["seeds"].items() if k.partition("/")[0] == self.name}
+        rows = [asked["rows"][self.name]] if self.name in asked["rows"] else []
+        return list(dict.fromkeys([*rows, *others.values()]))
+
+    @property
+    def seeds(self) -> list[Any]:
+        """The results that differ from these in the seed alone."""
+        files = sorted(RESULTS.glob(f"{self.name}-seed-*/results.json"))
+        return [json.loads(file.read_text("utf-8")) for file in files]
 
     @property
     def pictures(self) -> list[Path]:
@@ -104,8 +119,9 @@ class Entry:
 def entries() -> list[Entry]:
     """Return all pages, the experiments first."""
     experiments = sorted(file.stem for file in EXPERIMENTS.glob("*.toml"))
-    beside = sorted(f.parent.name for f in RESULTS.glob("*/results.json"))
-    return [*map(Entry, experiments), *(Entry(n) for n in beside if n not in experiments)]
+    found = sorted(f.parent.name for f in RESULTS.glob("*/results.json"))
+    beside = [n for n in found if n not in experiments and n.partition("-seed-")[0] not in found]
+    return [*map(Entry, experiments), *map(Entry, beside)]
 
 
 class Gallery(SphinxDirective):
@@ -162,13 +178,11 @@ def headline(entry: Entry) -> str:
         for each in found.get("metrics", []):
             if each["name"] == name:
                 return f"{spoken(name)} {number(each['value'])}{between(each.get('interval'))}"
-    return (
-        f"{len(found['rows'])} rows"
-        if "rows" in found
-        else ""
-        if entry.results
-        else "no results yet"
-    )
+    if "rows" in found:
+        return f"{len(found['rows'])} rows"
+    if entry.results:
+        return ""
+    return f"in {' and '.join(entry.elsewhere)}" if entry.elsewhere else "no results yet"
 
 
 def page(entry: Entry) -> Iterator[str]:
@@ -179,6 +193,11 @@ def page(entry: Entry) -> Iterator[str]:
         yield from block("sh", [entry.command])
     if entry.results is not None:
         yield from numbers(entry)
+    elif entry.elsewhere:
+        links = " and ".join(f":ref:`{name} <experiment-{name}>`" for name in entry.elsewhere)
+        yield from (f"The results stand with those of {links}.", "")
+    if entry.seeds:
+        yield from other_seeds(entry)
     if entry.pictures:
         yield from ("Figures", "-------", "")
     for picture in entry.pictures:
@@ -240,6 +259,22 @@ def measured(found: dict[str, Any]) -> Iterator[str]:
         yield from table(["sampler", "steps", "N", *names], rows)
 
 
+def other_seeds(entry: Entry) -> Iterator[str]:
+    """Yield the numbers of a run for each of its seeds."""
+    runs = [entry.results, *entry.seeds]
+    by_name = {
+        each["name"]: [
+            next((number(e["value"]) for e in run["metrics"] if e["name"] == each["name"]), "")
+            for run in runs
+        ]
+        for each in entry.results["metrics"]
+        if "sampler" not in each
+    }
+    yield from ("The same experiment with other seeds:", "")
+    head = ["number", *(f"seed {run['seed']}" for run in runs)]
+    yield from table(head, ([linked(name), *values] for name, values in by_name.items()))
+
+
 def compared(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Yield the numbers of many runs, the best one first, and their commands."""
     head = [
@@ -257,7 +292,7 @@ def compared(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
             f"{k} {v}" for k, v in row.get("parameters of the degradation", {}).items()
         )
         name = " ".join(filter(None, [row.get("degradation", row.get("name")), changed]))
-        name += r" \*" * ("defaults" in row)
+        name += f", seed {row['seed']}" * bool(row.get("seed")) + r" \*" * ("defaults" in row)
         interval = row.get("interval") or [row[k] for k in ("low", "high") if k in row]
         lines.append(
             [

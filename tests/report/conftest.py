@@ -63,8 +63,12 @@ def folder(tmp_path: Path) -> Path:
         row("noisy", 0, 60.0),
         row("noisy", 0, 1.0, "l2"),
     ]
+    again, seed = (
+        {"metrics": [{"name": "frechet", "value": value, "n": 5000}]} for value in (2.0, 3.0)
+    )
     for name, content in {
-        "run": RUN, "restoration": LIST, "degradations-compared": {"rows": rows},
+        "again": again, "again-seed-1": seed, "run": RUN, "restoration": LIST,
+        "degradations-compared": {"rows": rows},
     }.items():  # fmt: skip
         (tmp_path / name).mkdir()
         (tmp_path / name / "results.json").write_text(json.dumps(content))

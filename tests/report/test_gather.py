@@ -28,6 +28,7 @@ ASKED: dict[str, Any] = {
         },
     ],
     "rows": {"again": "compared"},
+    "seeds": {"more/points-1": "points"},
     "shown": {"compared": ["blur", "fade"], "other": ["blur"]},
 }
 
@@ -37,7 +38,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as `genlab reproduce` leaves it: a run, two series, and one that was stopped."""
     folder = tmp_path_factory.mktemp("laptop")
     tiny = {"sampling": {"count": 8, "steps": 2}, "training": {"batch": 32}}
-    genlab.run(dataset="moons", steps=2, set=tiny, out=folder / "points", figures=["samples"])
+    points: dict[str, Any] = {"dataset": "moons", "steps": 2, "set": tiny}
+    genlab.run(**points, out=folder / "points", figures=["samples"])
+    genlab.run(**points, out=folder / "more" / "points-1", seed=1, draw=False)
     for name, degradation, seed in (
         ("compared/blur", "blur", 0), ("compared/fade", "pixelate", 0), ("again/blur-1", "blur", 1),
     ):  # fmt: skip
@@ -58,6 +61,16 @@ def test_runs_become_results(runs: Path, tmp_path: Path) -> None:
     results = Results(tmp_path)
     assert str(results.fact("points", "steps")) == "2"
     assert results.has("points", "samples")
+    of_seeds = [genlab.open_run(runs / name) for name in ("points", "more/points-1")]
+    first, second = (
+        next(r["value"] for r in run.metrics["metrics"] if r["name"] == "sliced-wasserstein")
+        for run in of_seeds
+    )
+    assert first != second
+    mean = results.value("points", "sliced-wasserstein", seeds=True)
+    assert mean == pytest.approx((first + second) / 2)
+    assert results.seeds("points") == ["points", "points-seed-1"]
+    assert str(results.fact("points-seed-1", "command")).endswith("--seed 1 --data DIR")
     walked = [
         record["value"]
         for seed in ("compared/blur", "again/blur-1")
@@ -91,6 +104,14 @@ def test_nothing_is_asked_twice(
     gather.gather(runs, tmp_path, {key: ASKED[key] for key in ("more", "rows")})
     assert given == []
     assert not (runs / "compared" / "ink" / "asked.txt").exists()
+
+
+def test_a_run_with_other_settings_is_no_other_seed(runs: Path, tmp_path: Path) -> None:
+    from gather import gather
+
+    with pytest.raises(SystemExit, match=r"it differs in .*degradation"):
+        gather(runs, tmp_path, {"seeds": {"again/blur-1": "points"}})
+    assert not (tmp_path / "points-seed-1").exists()
 
 
 def test_a_command_that_fails_ends_it(runs: Path, tmp_path: Path) -> None:
