@@ -120,7 +120,7 @@ def entries() -> list[Entry]:
     """Return all pages, the experiments first."""
     experiments = sorted(file.stem for file in EXPERIMENTS.glob("*.toml"))
     found = sorted(f.parent.name for f in RESULTS.glob("*/results.json"))
-    beside = [n for n in found if n not in experiments and n.partition("-seed-")[0] not in found]
+    beside = [n for n in found if n not in experiments and "-seed-" not in n]
     return [*map(Entry, experiments), *map(Entry, beside)]
 
 
@@ -292,7 +292,9 @@ def compared(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
             f"{k} {v}" for k, v in row.get("parameters of the degradation", {}).items()
         )
         name = " ".join(filter(None, [row.get("degradation", row.get("name")), changed]))
-        name += f", seed {row['seed']}" * bool(row.get("seed")) + r" \*" * ("defaults" in row)
+        if seed := row.get("seed"):
+            name += f", seed {seed}"
+        name += r" \*" * ("defaults" in row)
         interval = row.get("interval") or [row[k] for k in ("low", "high") if k in row]
         lines.append(
             [

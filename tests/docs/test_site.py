@@ -34,6 +34,16 @@ TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElemen
 pytestmark = pytest.mark.skipif(not PAGES, reason="the site is not built: nox -s docs builds it")
 
 
+def test_every_result_has_a_page() -> None:
+    """Other seeds stand on the page of the first."""
+    found = {
+        file.parent.name for file in (DOCS.parent / "report" / "results").glob("*/results.json")
+    }
+    assert {name for name in found if f"gallery/{name}.html" not in PAGES} == {
+        name for name in found if "-seed-" in name
+    }
+
+
 class Quiet(http.server.SimpleHTTPRequestHandler):
     """Serve files without a word."""
 
