@@ -31,13 +31,14 @@ import growing
 import loading
 import networks
 import overhead
+import recording
 import starting
 from measure import Part, Row
 
 PARTS: Mapping[str, Part] = {
     "flows": flows.rows, "networks": networks.rows, "overhead": overhead.rows,
     "degradations": degrading.rows, "loading": loading.rows, "start": starting.rows,
-    "growth": growing.rows,
+    "growth": growing.rows, "recording": recording.rows,
 }  # fmt: skip
 VERSIONED = ("genlab", "torch", "numpy", "diffusers", "denoising-diffusion-pytorch", "FrEIA", "nflows",
              "normflows", "zuko")  # fmt: skip

@@ -61,6 +61,7 @@ from .components import pack_job as pack_job
 from .components import require_extra as require_extra
 from .components import right_expand as right_expand
 from .components import time_at as time_at
+from .components import to_float64 as to_float64
 from .components import unreadable as unreadable
 from .components.registry import build as build
 from .components.registry import register as register

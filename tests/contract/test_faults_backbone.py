@@ -45,6 +45,21 @@ class DoubleTimes(Net):
         return super().forward(x, t.double().to(x.dtype), y)
 
 
+class AsksForAValue(Net):
+    """And says that a recording can stand for it."""
+
+    tags = BackboneTags(data=frozenset({"vector"}), replayable=True)
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        return super().forward(x, t, y) if bool(x.isfinite().all()) else x
+
+
+class AsksForAShape(AsksForAValue):
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        out = Net.forward(self, x, t, y)
+        return out.index_put((t.isnan(),), torch.zeros((), dtype=x.dtype, device=x.device))
+
+
 class GlobalRandomness(Net):
     def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
         torch.rand(1)
@@ -123,6 +138,8 @@ class Overflows(Net):
 
 FAULTS: list[tuple[type[Backbone], str]] = [
     (DoubleTimes, "no_float64_off_the_cpu"),
+    (AsksForAValue, "replayable_if_it_says_so"),
+    (AsksForAShape, "replayable_if_it_says_so"),
     (TakesAnything, "takes_what_its_tags_say"),
     (RaisesSomethingElse, "takes_what_its_tags_say"),
     (ExtraNumber, "shape_and_dtype_kept"),

@@ -165,7 +165,7 @@ def test_settings_by_default_and_as_a_flat_table() -> None:
     made = settings_of({"steps": 7})
     assert made.flat() == {
         "steps": 7, "batch": 128, "accumulate": 1, "warmup": 0.05, "decay": "cosine", "clip": 1.0,
-        "ema": 0.999, "shift": 0, "flip": False, "precision": "auto", "compile": "auto",
+        "ema": 0.999, "shift": 0, "flip": False, "precision": "auto", "compile": "auto", "graphs": "auto",
         "log_every": 0,
     }  # fmt: skip
     assert isinstance(made.flat()["steps"], int)

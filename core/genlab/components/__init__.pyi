@@ -29,6 +29,7 @@ from .degradation import cast_like as cast_like
 from .degradation import explain as explain
 from .degradation import right_expand as right_expand
 from .degradation import time_at as time_at
+from .degradation import to_float64 as to_float64
 from .density import Density as Density
 from .density import DensityTags as DensityTags
 from .density import FittedDensity as FittedDensity

@@ -25,10 +25,13 @@ class BackboneTags:
     Args:
         data: The kinds of data that fit.
         mixed_precision: Whether bf16 autocast speeds it up on hardware that has it.
+        replayable: Whether it launches the same kernels on a GPU for all inputs of the same shapes, so that a
+            recording of them, a CUDA graph, can stand for it in training.
     """
 
     data: frozenset[Kind] = field(default_factory=lambda: frozenset[Kind]({"image"}))
     mixed_precision: bool = False
+    replayable: bool = False
 
 
 class Backbone(ModuleComponent):

@@ -35,6 +35,7 @@ __all__ = [
     "explain",
     "right_expand",
     "time_at",
+    "to_float64",
 ]
 
 Prediction = Literal["x0", "eps", "v", "edm"]
@@ -438,7 +439,7 @@ def time_at(degradation: GaussianDegradation, log_snr: Tensor) -> Tensor:
         log_snr: Values, any shape. Those that are never reached give the nearest end, 0 or 1.
 
     Returns:
-        Times, float64 on the CPU, with the shape of ``log_snr``.
+        Times, as :func:`to_float64` returns them, with the shape of ``log_snr``.
 
     Example:
         >>> import torch, genlab
@@ -447,7 +448,7 @@ def time_at(degradation: GaussianDegradation, log_snr: Tensor) -> Tensor:
         >>> [round(float(each), 4) for each in noise.log_snr(t)]
         [4.0, 1.0, -4.0]
     """
-    log_snr = log_snr.cpu().double()
+    log_snr = to_float64(log_snr)
     early, late = torch.zeros_like(log_snr), torch.ones_like(log_snr)
     for _ in range(_HALVINGS):
         middle = (early + late) / 2
@@ -470,7 +471,20 @@ def right_expand(a: Tensor, like: Tensor) -> Tensor:
 def cast_like(a: Tensor, like: Tensor) -> Tensor:
     """Return ``a`` in the dtype of ``like``, and where that lies.
 
-    Amplitudes are computed in float64 on the CPU, since Apple's MPS has no float64: so they are cast before
-    they are moved.
+    It is cast before it is moved, since not every device has float64: see :func:`to_float64`.
     """
     return a.to(like.dtype).to(like.device)
+
+
+def to_float64(a: Tensor) -> Tensor:
+    """Return ``a`` in float64: on a CUDA device where it lies, and of all others on the CPU.
+
+    Not every device has float64: Apple's MPS has none. What is computed from the result goes back by
+    :func:`cast_like`, and on a CUDA device, which nothing leaves, nothing waits.
+
+    Example:
+        >>> import torch
+        >>> to_float64(torch.tensor([0.5])).dtype
+        torch.float64
+    """
+    return (a if a.is_cuda else a.cpu()).double()

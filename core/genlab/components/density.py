@@ -25,6 +25,8 @@ class DensityTags:
         conditional: A density that was built with classes models each of them.
         mixed_precision: Whether bf16 autocast speeds it up on hardware that has it.
         compiled: Whether torch.compile makes training on vectors faster.
+        replayable: Whether ``forward`` launches the same kernels on a GPU for inputs of the same shapes, so
+            that a recording of them, a CUDA graph, can stand for it in training.
         temperature: Whether ``sample`` takes a ``temperature``, the factor of its noise.
         data: The kinds of data that fit.
     """
@@ -32,6 +34,7 @@ class DensityTags:
     conditional: bool = False
     mixed_precision: bool = False
     compiled: bool = False
+    replayable: bool = False
     temperature: bool = False
     data: frozenset[Kind] = field(default_factory=lambda: frozenset[Kind]({"vector"}))
 

@@ -43,6 +43,14 @@ class Objective(Component):
         """Whether torch.compile makes training of the module on vectors faster."""
         return False
 
+    @property
+    def replayable(self) -> bool:
+        """Whether the loss launches the same kernels on a GPU for every batch of one shape.
+
+        Then a recording of them, a CUDA graph, can stand for it; Python runs for the first steps alone.
+        """
+        return False
+
     @abc.abstractmethod
     def __call__(
         self, network: Network, x: Tensor, y: Tensor | None, *, generator: torch.Generator

@@ -28,6 +28,7 @@ from genlab.testing.component import component_checks
 from genlab.testing.elsewhere import require_no_float64
 from genlab.testing.reference import CosineNoise
 from genlab.testing.specs import built, fitting, labelled, require_built_as_tags_say
+from genlab.testing.unasked import require_no_answer
 
 __all__ = ["BuildBackbone", "backbone_checks", "check_backbone"]
 
@@ -270,6 +271,15 @@ def _no_float64_off_the_cpu(case: _Case) -> None:
                 out.square().mean().backward()
 
 
+def _replayable_if_it_says_so(case: _Case) -> None:
+    """Tagged replayable, its forward and backward pass in training ask for no values of tensors."""
+    for spec in case.specs:
+        backbone, inputs = case.fresh(spec).train(), _inputs(spec)
+        if backbone.tags.replayable:
+            with torch.random.fork_rng(devices=[]), require_no_answer(f"{spec}"):
+                backbone(*inputs).square().mean().backward()
+
+
 @torch.no_grad()
 def _signed_step(backbone: Backbone) -> None:
     """Move every parameter against the sign of its gradient, as Adam does at first."""
@@ -291,6 +301,7 @@ _CHECKS = (
     _state_dict_round_trip,
     _finite_in_bfloat16,
     _no_float64_off_the_cpu,
+    _replayable_if_it_says_so,
 )
 
 

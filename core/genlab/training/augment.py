@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from genlab.training.batches import moved
+
 __all__ = ["augment"]
 
 
@@ -26,7 +28,7 @@ def augment(x: Tensor, *, shift: int, flip: bool | Tensor, generator: torch.Gene
     if flip is True:
         flip = torch.rand(len(x), generator=generator, device=x.device) < 0.5
     if isinstance(flip, Tensor):
-        mirrored = flip.to(x.device)
+        mirrored = moved(flip, x.device)
         x = torch.where(mirrored[:, None, None, None], x.flip(3), x)
     return _moved(x, shift, generator) if shift else x
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-__all__ = ["moving_average"]
+__all__ = ["average_in_place", "moving_average", "share_of_new"]
 
 
 def moving_average(module: nn.Module, decay: float) -> AveragedModel:
@@ -39,7 +39,36 @@ def _update(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
             for mean, value in zip(averages, weights, strict=True):
                 mean.copy_(value)
             return
-        number = int(count)
-        torch._foreach_lerp_(averages, weights, 1 - min(decay, number / (9 + number)))
+        torch._foreach_lerp_(averages, weights, share_of_new(decay, int(count)))
 
     return update
+
+
+def share_of_new(decay: float, count: int) -> float:
+    r"""Return which share of the weights the average takes over, :math:`1 - \beta_n`.
+
+    Args:
+        decay: :math:`\beta`.
+        count: n.
+    """
+    return 1 - min(decay, count / (9 + count))
+
+
+@torch.no_grad()
+def average_in_place(average: AveragedModel, module: nn.Module, share: Tensor) -> None:
+    """Do an update whose share of new weights lies on the device; with 0 nothing changes.
+
+    Args:
+        average: The moving average, whose count of updates is left alone.
+        module: What is averaged.
+        share: The share of new weights and buffers, a number.
+    """
+    averages, weights = ([*m.parameters(), *m.buffers()] for m in (average.module, module))
+    pairs = list(zip(averages, weights, strict=True))
+    real = [(a, w.detach()) for a, w in pairs if a.is_floating_point()]
+    change = torch._foreach_sub([w for _, w in real], [a for a, _ in real])
+    torch._foreach_mul_(change, share)
+    torch._foreach_add_([a for a, _ in real], change)
+    for mean, value in pairs:
+        if not mean.is_floating_point():
+            mean.copy_(torch.where(share > 0, value, mean))

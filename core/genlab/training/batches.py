@@ -14,7 +14,7 @@ from genlab.components.dataset import Examples, LazyImages
 from genlab.processes import Group
 from genlab.training.order import Order
 
-__all__ = ["Batch", "Batches"]
+__all__ = ["Batch", "Batches", "moved"]
 
 Batch = tuple[Tensor, Tensor | None]
 """Examples in the data convention ``(B, *shape)``, and their labels ``(B,)`` or None."""
@@ -49,7 +49,7 @@ class Batches:
 
     def _resident(self, step: int) -> Iterator[Batch]:
         while True:
-            yield self.examples.take(self.order.indices(step).to(self.examples.device))
+            yield self.examples.take(moved(self.order.indices(step), self.examples.device))
             step += 1
 
     def _ahead(self, pool: ThreadPoolExecutor, step: int, ahead: int) -> Iterator[Batch]:
@@ -66,5 +66,12 @@ class Batches:
         return indices if self.group is None else indices[self.group.own(len(indices))]
 
     def _whole(self, rows: Tensor) -> Tensor:
-        rows = rows.to(self.device)
+        rows = moved(rows, self.device)
         return rows if self.group is None else self.group.whole(rows, self.order.batch)
+
+
+def moved(x: Tensor, device: torch.device) -> Tensor:
+    """Move to a device; a CUDA device copies from pinned memory by itself, and is not waited for."""
+    if device.type != "cuda" or x.is_cuda:
+        return x.to(device)
+    return x.pin_memory().to(device, non_blocking=True)

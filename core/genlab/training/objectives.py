@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from genlab.components.backbone import FittedBackbone
 from genlab.components.dataset import DataSpec, dequantise
-from genlab.components.degradation import GaussianDegradation, cast_like, time_at
+from genlab.components.degradation import GaussianDegradation, cast_like, time_at, to_float64
 from genlab.components.density import Density, Flow
 from genlab.components.objective import MeanObjective, Network
 from genlab.diffusion.restorer import Restorer
@@ -128,6 +128,14 @@ class Denoising(MeanObjective):
         """Whether the backbone says that bf16 speeds it up."""
         return self.restorer.backbone.tags.mixed_precision
 
+    @property
+    def replayable(self) -> bool:
+        """Whether the backbone says that it launches the same kernels each time, and the loss is this one."""
+        own = (
+            type(self).mean_loss is Denoising.mean_loss and type(self).weights is Denoising.weights
+        )
+        return own and self.restorer.backbone.tags.replayable
+
     def draw_times(self, n: int, *, generator: torch.Generator) -> Tensor:
         """Draw times ``(n,)`` in [0, 1].
 
@@ -158,7 +166,7 @@ class Denoising(MeanObjective):
         degradation = self.restorer.degradation
         if self.weight == "none" or not isinstance(degradation, GaussianDegradation):
             return None
-        at = t.cpu().double()
+        at = to_float64(t)
         log_snr = degradation.log_snr(at).clamp(-_LARGEST, _LARGEST)
         snr = log_snr.exp()
         if self.weight == "min-snr":
@@ -210,7 +218,7 @@ class Denoising(MeanObjective):
         degradation = self.restorer.degradation
         if self.times == "uniform":
             return u
-        quantile: Tensor = torch.special.ndtri(u.cpu().double().clamp(1e-6, 1 - 1e-6))
+        quantile: Tensor = torch.special.ndtri(to_float64(u).clamp(1e-6, 1 - 1e-6))
         normal = self.mean + self.deviation * quantile
         if self.times == "logit-normal" or not isinstance(degradation, GaussianDegradation):
             return cast_like(normal.sigmoid(), u)
@@ -289,6 +297,11 @@ class Likelihood(MeanObjective):
     def compiled(self) -> bool:
         """Whether the density says that the compiler makes it faster."""
         return self.density.tags.compiled
+
+    @property
+    def replayable(self) -> bool:
+        """Whether the density says that it launches the same kernels each time, and the loss is this one."""
+        return type(self).mean_loss is Likelihood.mean_loss and self.density.tags.replayable
 
     def initialise(self, x: Tensor, *, generator: torch.Generator) -> None:
         """Set the parameters of a flow that depend on data, from dequantised examples."""

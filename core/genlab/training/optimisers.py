@@ -65,6 +65,7 @@ class AdamW(Optimiser):
             betas=self.betas,
             weight_decay=self.weight_decay,
             fused=all(p.device.type in ("cpu", "cuda") for p in weights),
+            capturable=_on_cuda(weights),
         )
 
 
@@ -118,7 +119,7 @@ class Muon(Optimiser):
         return _Muon(
             [group for group in groups if group["params"]],
             {"lr": self.lr, "weight_decay": self.weight_decay, "momentum": self.momentum,
-             "gain": self.gain, "iterations": self.iterations},
+             "gain": self.gain, "iterations": self.iterations, "capturable": _on_cuda(weights)},
         )  # fmt: skip
 
 
@@ -126,10 +127,17 @@ class _AdamW(torch.optim.AdamW):
     """PyTorch's AdamW, whose step does not import the compiler only to tell it to stay away."""
 
     step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
+    _warned_capturable_if_run_uncaptured = True  # PyTorch's own warning is for those who forgot
 
 
 class _Muon(torch.optim.Optimizer):
-    """Muon as an optimiser of PyTorch: ``lr`` stands in every group, and the state of a weight is tensors."""
+    """Muon as an optimiser of PyTorch: ``lr`` stands in every group, and the state of a weight is tensors.
+
+    As PyTorch's own fused optimisers do, it takes a rate that is a tensor, and asks the tensor ``found_inf``,
+    if one is set: where that is 1, a step changes nothing.
+    """
+
+    _step_supports_amp_scaling = True
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -144,7 +152,7 @@ class _Muon(torch.optim.Optimizer):
         return loss
 
     def _step_matrices(self, moved: list[tuple[Tensor, Tensor]], group: dict[str, Any]) -> None:
-        lr, momentum = min(group["lr"], _HUGE), group["momentum"]
+        lr, momentum = _below(group["lr"], _HUGE), group["momentum"]
         if not moved:
             return
         weights, gradients = [p for p, _ in moved], [gradient for _, gradient in moved]
@@ -152,7 +160,15 @@ class _Muon(torch.optim.Optimizer):
             if not self.state[p]:
                 self.state[p]["mean"] = torch.zeros_like(p)
         means = [self.state[p]["mean"] for p in weights]
-        torch._foreach_lerp_(means, gradients, 1 - momentum)
+        found_inf = getattr(self, "found_inf", None)
+        if found_inf is None:
+            torch._foreach_lerp_(means, gradients, 1 - momentum)
+        else:
+            gradients = [gradient.masked_fill(found_inf > 0, 0) for gradient in gradients]
+            change = torch._foreach_sub(gradients, means)
+            torch._foreach_mul_(change, (1 - momentum) * (1 - found_inf))
+            torch._foreach_add_(means, change)
+            lr = lr * (1 - found_inf)
         ahead = torch._foreach_lerp(gradients, means, momentum)
         torch._foreach_mul_(weights, 1 - lr * group["weight_decay"])
         alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}  # many small products at once
@@ -164,15 +180,21 @@ class _Muon(torch.optim.Optimizer):
             steps = orthogonalised(
                 torch.stack([matrix for _, matrix in pairs]), group["iterations"]
             )
+            if isinstance(size, Tensor):
+                steps, size = steps * size, 1.0
             for (p, _), step in zip(pairs, steps, strict=True):
                 p.sub_(step.view(p.shape), alpha=size)
 
     def _step_rest(self, moved: list[tuple[Tensor, Tensor]], group: dict[str, Any]) -> None:
+        if not moved:
+            return
+        on_device, found_inf = group["capturable"], getattr(self, "found_inf", None)
         for p, _ in moved:
             if not self.state[p]:
                 self.state[p].update(
-                    step=torch.tensor(0.0), mean=torch.zeros_like(p), square=torch.zeros_like(p)
-                )
+                    step=torch.tensor(0.0, device=p.device if on_device else "cpu"),
+                    mean=torch.zeros_like(p), square=torch.zeros_like(p),
+                )  # fmt: skip
         states = [self.state[p] for p, _ in moved]
         adamw(
             [p for p, _ in moved],
@@ -181,8 +203,9 @@ class _Muon(torch.optim.Optimizer):
             [state["square"] for state in states],
             [],
             [state["step"] for state in states],
-            amsgrad=False, beta1=0.9, beta2=0.999, lr=min(group["lr"], _HUGE), eps=1e-8, maximize=False,
-            weight_decay=group["weight_decay"],
+            amsgrad=False, beta1=0.9, beta2=0.999, lr=_below(group["lr"], _HUGE), eps=1e-8, maximize=False,
+            weight_decay=group["weight_decay"], fused=True if on_device or found_inf is not None else None,
+            capturable=on_device, found_inf=found_inf,
         )  # fmt: skip
 
 
@@ -219,6 +242,14 @@ def orthogonalised(G: Tensor, iterations: int = 5) -> Tensor:
         X = torch.baddbmm(X, torch.baddbmm(A, A, A, beta=b, alpha=c), X, beta=a)
     X = X if several else X[0]
     return (X.mT if tall else X).to(G.dtype)
+
+
+def _on_cuda(weights: list[nn.Parameter]) -> bool:
+    return bool(weights) and all(p.is_cuda for p in weights)
+
+
+def _below(rate: float | Tensor, most: float) -> Any:
+    return rate.clamp(max=most) if isinstance(rate, Tensor) else min(rate, most)
 
 
 def _is_matrix(p: Tensor) -> bool:

@@ -93,6 +93,12 @@ class TrainingSettings(BaseModel):
         description="whether the network is compiled by torch.compile, which needs a C++ compiler; auto: "
         "where its class gains on vectors and the budget repays it; of several processes, none compiles",
     )
+    graphs: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="whether the kernels of a step are recorded once and then replayed (CUDA graphs); auto: "
+        "on a CUDA device, where network, loss and optimiser launch the same ones each time and one process "
+        "computes a batch at once",
+    )
     log_every: NonNegativeInt = Field(
         0,
         description="steps between two lines of the log; 0: 20, or fewer where a short training would have "

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from genlab.components.dataset import Examples
-from genlab.components.objective import Network, Objective
+from genlab.components.objective import MeanObjective, Network, Objective
 from genlab.components.optimiser import MakeOptimiser, Optimiser
 from genlab.errors import RunError
 from genlab.processes import Group
@@ -30,6 +30,7 @@ from genlab.training.parts import Parts, distributed, mean_of_parts
 from genlab.training.precision import uses_bf16
 from genlab.training.schedule import rate_factor
 from genlab.training.settings import TrainingSettings, settings_of
+from genlab.training.unattended import Unattended, is_unattended
 from genlab.uncompiled import uncompiled
 
 __all__ = ["Fitted", "StepLog", "StepRecord", "Training", "fit"]
@@ -50,7 +51,8 @@ class StepRecord:
         lr: The largest learning rate of the optimiser's groups.
         grad_norm: Norm of the gradient before it was clipped.
         elapsed: Seconds of training so far.
-        skipped: Steps so far whose gradient was not finite.
+        skipped: Steps so far whose gradient was not finite; on a CUDA device as of the last look at it,
+            every 20 steps.
         asked: Whether one of several processes was asked to stop.
     """
 
@@ -146,11 +148,31 @@ class Training:
         wrapped = None if group is None else distributed(objective, self.examples, self.device)
         self.average = moving_average(self.module, settings.ema)
         self.network = _network(wrapped or self.module, self.device, self._mixed(shape))
-        if group is None and is_compiled(settings.compile, self.budget, shape, objective.compiled):
+        compiled = group is None and is_compiled(
+            settings.compile, self.budget, shape, objective.compiled
+        )
+        if compiled:
             self.network = Compiled(self.network)
         self.parts = None if mean is None else Parts(
             mean, self.network, wrapped, pieces=settings.accumulate, group=group
         )  # fmt: skip
+        self.unattended = None
+        if isinstance(objective, MeanObjective) and is_unattended(
+            settings.graphs,
+            objective,
+            self.optimiser,
+            self.device,
+            whole=self.parts is None and not compiled,
+        ):
+            self.unattended = Unattended(
+                objective,
+                self.network,
+                self.average,
+                self.module,
+                self.optimiser,
+                settings,
+                self.device,
+            )
         self.generator = generator_of(seed, "objective", device=self.device)
         self.global_state = generator_of(seed, "modules").get_state()
         self.step, self.elapsed, self.skipped = 0, 0.0, 0
@@ -201,12 +223,15 @@ class Training:
         """
         settings = self.settings
         factor = rate_factor(self.progress, settings.warmup, settings.decay)
-        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
+        rates = [rate * factor for rate in self.rates]
         if settings.shift or settings.flip:
             by_turns = settings.flip == "alternate"
             flip = self.order.turns(self.step) if by_turns else bool(settings.flip)
             x = augment(x, shift=settings.shift, flip=flip, generator=self.generator)
+        if self.unattended is not None:
+            return *self._launched(self.unattended, x, y, rates), max(rates, default=0.0)
+        for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate
         with self._global_generator():
             if self.parts is None:
                 loss = self.objective(self.network, x, y, generator=self.generator)
@@ -222,8 +247,22 @@ class Training:
             self.optimiser.step()
             self.average.update_parameters(self.module)
         else:
-            self._skip(float(loss.detach()))
-        return loss.detach(), norm, max(self.rates, default=0.0) * factor
+            self.skipped += 1
+            self.skipped_in_a_row += 1
+            self._require_patience(loss)
+        return loss.detach(), norm, max(rates, default=0.0)
+
+    def _launched(
+        self, unattended: Unattended, x: Tensor, y: Tensor | None, rates: list[float]
+    ) -> tuple[Tensor, Tensor]:
+        """Launch a step on a device that is not waited for, but for a look at it now and then."""
+        with self._global_generator():
+            loss, norm = unattended(x, y, rates, generator=self.generator)
+        self.step += 1
+        if self.step % _EVERY == 0 or self.progress >= 1:
+            self.skipped, self.skipped_in_a_row = unattended.skipped()
+            self._require_patience(loss)
+        return loss, norm
 
     def _agree(self, group: Group, loss: Tensor, norm: Tensor) -> bool:
         """Take over the loss of the whole batch and the time of the first process.
@@ -260,6 +299,8 @@ class Training:
                 f"the step after step {self.step} was broken off, and what it has left is no state to go on "
                 f"from: restore() a checkpoint first"
             )
+        if self.unattended is not None:
+            self.skipped, self.skipped_in_a_row = self.unattended.skipped()
         parts: dict[str, Mapping[str, Tensor]] = {
             "model": self.module.state_dict(),
             "ema": self.averaged.state_dict(),
@@ -285,6 +326,8 @@ class Training:
         self.elapsed = checkpoint.numbers["elapsed"]
         self.skipped = checkpoint.numbers["skipped"]
         self.average.n_averaged.fill_(checkpoint.numbers["averaged"])
+        if self.unattended is not None:
+            self.unattended.begin(self.skipped, self.skipped_in_a_row)
         self._in_step = False
 
     def _draw_on(self, state: Tensor) -> None:
@@ -303,12 +346,11 @@ class Training:
         precision = self.settings.precision
         return uses_bf16(precision, self.device, shape, self.objective.mixed_precision)
 
-    def _skip(self, loss: float) -> None:
-        self.skipped += 1
-        self.skipped_in_a_row += 1
+    def _require_patience(self, loss: Tensor) -> None:
         if self.skipped_in_a_row >= _PATIENCE:
             raise RunError(
-                f"the last {_PATIENCE} steps had no finite gradient (step {self.step}, loss {loss}); "
+                f"the last {_PATIENCE} steps had no finite gradient (step {self.step}, loss "
+                f"{float(loss.detach())}); "
                 f"the last checkpoint is good. A smaller optimiser.lr, or training.precision=fp32, "
                 f"may help"
             )

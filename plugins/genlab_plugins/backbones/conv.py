@@ -44,7 +44,9 @@ class Conv(Backbone):
         RequestError: The data is vectors, or the width does not fit.
     """
 
-    tags = BackboneTags(data=frozenset({"series", "image", "volume"}), mixed_precision=True)
+    tags = BackboneTags(
+        data=frozenset({"series", "image", "volume"}), mixed_precision=True, replayable=True
+    )
 
     def __init__(self, spec: DataSpec, *, width: PositiveInt = 32, depth: PositiveInt = 4) -> None:
         super().__init__()

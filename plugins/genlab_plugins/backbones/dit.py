@@ -42,7 +42,7 @@ class DiT(Backbone):
         RequestError: The data is not images, or the width does not fit.
     """
 
-    tags = BackboneTags(data=frozenset({"image"}), mixed_precision=True)
+    tags = BackboneTags(data=frozenset({"image"}), mixed_precision=True, replayable=True)
     positions: Tensor
 
     def __init__(

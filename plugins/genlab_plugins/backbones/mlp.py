@@ -25,7 +25,7 @@ class MLP(Backbone):
         depth: Number of residual blocks.
     """
 
-    tags = BackboneTags(data=frozenset(get_args(Kind)))
+    tags = BackboneTags(data=frozenset(get_args(Kind)), replayable=True)
 
     def __init__(self, spec: DataSpec, *, width: PositiveInt = 256, depth: PositiveInt = 4) -> None:
         super().__init__()

@@ -36,7 +36,7 @@ class UNet(Backbone):
         RequestError: The data is not images, or an argument does not fit it.
     """
 
-    tags = BackboneTags(data=frozenset({"image"}), mixed_precision=True)
+    tags = BackboneTags(data=frozenset({"image"}), mixed_precision=True, replayable=True)
 
     def __init__(
         self,

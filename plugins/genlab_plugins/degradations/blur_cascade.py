@@ -9,7 +9,7 @@ import torch
 from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from genlab import cast_like
+from genlab import cast_like, to_float64
 from genlab_plugins.degradations.bases import (
     cosine_frequencies,
     cosines,
@@ -76,9 +76,9 @@ class BlurCascade(SymmetricDegradation):
 
     def degrade(self, x_0: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Blur each image to its own time."""
-        place = t.cpu().double() * self.steps
+        place = to_float64(t) * self.steps
         k = place.long().clamp(max=self.steps - 1)
-        axes = self._transfers(tuple(x_0.shape[1:]))
+        axes = self._transfers(tuple(x_0.shape[1:]), k.device)
         (done_h, next_h), (done_w, next_w) = ((a.cumulative[k], a.single[k]) for a in axes)
         done = done_h[:, :, None] * done_w[:, None, :]
         partly = torch.lerp(
@@ -104,18 +104,19 @@ class BlurCascade(SymmetricDegradation):
         return cosines(n, like) if self.boundary == "reflect" else fourier(n, like)
 
     def _carried(self, shape: tuple[int, ...], like: Tensor) -> tuple[Tensor, Tensor]:
-        axes = self._transfers(shape)
+        axes = self._transfers(shape, torch.device("cpu"))
         last = [int((a.cumulative[-1].abs() >= self.cutoff).nonzero().max()) for a in axes]
         rows, columns = (
             self._basis(n, like)[: k + 1] for n, k in zip(shape[-2:], last, strict=True)
         )
         return rows, columns
 
-    def _transfers(self, shape: tuple[int, ...]) -> list[_Transfer]:
+    def _transfers(self, shape: tuple[int, ...], device: torch.device) -> list[_Transfer]:
         size = self.size or max(int(max(shape[-2:]) * 3 / 32) * 2 + 1, 3)
         sigma = self.sigma or size * 7 / 11
         return [
-            _transfer(n, self.boundary, self.steps, size, sigma, self.growth) for n in shape[-2:]
+            _transfer(n, self.boundary, self.steps, size, sigma, self.growth, device)
+            for n in shape[-2:]
         ]
 
 
@@ -135,6 +136,7 @@ def _transfer(
     size: int,
     sigma: float,
     growth: float,
+    device: torch.device,
 ) -> _Transfer:
     width = sigma + growth * torch.arange(steps, dtype=torch.float64)[:, None]
     place = torch.arange(size, dtype=torch.float64) - size // 2
@@ -144,4 +146,4 @@ def _transfer(
     single = kernels @ torch.cos(place[:, None] * frequencies)
     single[:, 0] = 1  # the mean is kept, whatever rounding says
     cumulative = torch.cat([torch.ones_like(single[:1]), single.cumprod(0)])
-    return _Transfer(single, cumulative)
+    return _Transfer(single.to(device), cumulative.to(device))

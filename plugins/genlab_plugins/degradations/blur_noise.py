@@ -9,7 +9,7 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
-from genlab import cast_like, right_expand
+from genlab import cast_like, right_expand, to_float64
 from genlab_plugins.degradations.bases import (
     cosine_filter,
     laplacian,
@@ -56,10 +56,10 @@ class BlurNoise(NoiseInCosines):
 
     def sigma(self, t: Tensor) -> Tensor:
         """Return the amplitude of the noise, with the shape and dtype of ``t``."""
-        return cast_like((t.cpu().double() * _END).sin(), t)
+        return cast_like((to_float64(t) * _END).sin(), t)
 
     def alpha(self, t: Tensor, shape: tuple[int, ...]) -> Tensor:
-        """Return the amplitude of each frequency of images, float64 ``(B, 1, H, W)`` on the CPU."""
+        """Return the amplitude of each frequency of images, float64 ``(B, 1, H, W)``."""
         return 1 + self._loss(t, shape)
 
     def amplitudes(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -86,11 +86,11 @@ class BlurNoise(NoiseInCosines):
         return self._sigma(c.new_ones(len(c)), z) * z
 
     def _sigma(self, t: Tensor, like: Tensor) -> Tensor:
-        return right_expand(self.sigma(t.cpu().double()), like)
+        return right_expand(self.sigma(to_float64(t)), like)
 
     def _loss(self, t: Tensor, shape: tuple[int, ...]) -> Tensor:
         """Return ``alpha - 1``, which is 0 at t = 0."""
-        t = t.cpu().double().reshape(-1, 1, 1, 1)
+        t = to_float64(t).reshape(-1, 1, 1, 1)
         frequencies = laplacian(shape[-2], shape[-1], t)
         width = self.sigma_blur or usual_width(shape)
         dissipation = (width**2 / 2) * (t * (math.pi / 2)).sin().pow(4)

@@ -7,7 +7,7 @@ import abc
 import torch
 from torch import Tensor
 
-from genlab import DegradationTags, LinearDegradation, cast_like
+from genlab import DegradationTags, LinearDegradation, cast_like, to_float64
 from genlab_plugins.degradations.coarse import block_means, coarse_grid, low_pass, smooth_image
 
 __all__ = ["Covering"]
@@ -36,8 +36,8 @@ class Covering(LinearDegradation):
         """Return how far each pixel is covered.
 
         Args:
-            t: Times ``(B,)``, on the CPU.
-            z: What ``draw`` returned, on the CPU.
+            t: Times ``(B,)``, float64.
+            z: What ``draw`` returned, where ``t`` lies.
             shape: Shape of an image.
 
         Returns:
@@ -72,7 +72,8 @@ class Covering(LinearDegradation):
     def _mask(self, x: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         if z is None:
             raise ValueError(f"{type(self).__name__} needs the z that draw() returns")
-        return cast_like(self.mask(t.cpu(), z.cpu(), tuple(x.shape[1:])), x)
+        t = to_float64(t)
+        return cast_like(self.mask(t, z.to(t.device), tuple(x.shape[1:])), x)
 
     def _grid(self, x: Tensor) -> tuple[int, int]:
         return coarse_grid(self.carry, tuple(x.shape[1:]))

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
-from genlab import GaussianDegradation, cast_like, right_expand
+from genlab import GaussianDegradation, cast_like, right_expand, to_float64
 from genlab_plugins.degradations import schedules
 
 __all__ = ["Gaussian"]
@@ -70,13 +70,13 @@ class Gaussian(GaussianDegradation):
 
     def alpha(self, t: Tensor) -> Tensor:
         """Return the amplitude of the data."""
-        return cast_like(self.schedule.alpha(t.cpu()), t)
+        return cast_like(self.schedule.alpha(to_float64(t)), t)
 
     def sigma(self, t: Tensor) -> Tensor:
         """Return the amplitude of the noise."""
-        return cast_like(self.schedule.sigma(t.cpu()), t)
+        return cast_like(self.schedule.sigma(to_float64(t)), t)
 
     def amplitudes(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         """Return both amplitudes, broadcasting over ``like``."""
-        alpha, sigma = self.schedule.amplitudes(t.cpu())
+        alpha, sigma = self.schedule.amplitudes(to_float64(t))
         return right_expand(alpha, like), right_expand(sigma, like)

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
-from genlab import Advice, InvertibleDegradation, cast_like
+from genlab import Advice, InvertibleDegradation, cast_like, to_float64
 from genlab_plugins.degradations.bases import (
     cosine_filter,
     cosine_frequencies,
@@ -110,12 +110,12 @@ class Ink(InvertibleDegradation):
         return (shape[0], *self.carried(shape))
 
     def _exponent(self, x: Tensor, t: Tensor) -> Tensor:
-        sigma = self.blur.sigma(t.cpu().double(), tuple(x.shape[1:])).reshape(-1, 1, 1, 1)
+        sigma = self.blur.sigma(to_float64(t), tuple(x.shape[1:])).reshape(-1, 1, 1, 1)
         return -0.5 * sigma.square() * lattice_laplacian(x.shape[-2], x.shape[-1], sigma)
 
     def _ink(self, x: Tensor) -> Tensor:
-        """Return the ink of each pixel, float64 on the CPU: a small epsilon needs all of it."""
-        return (x.cpu().double() / self.epsilon).exp()
+        """Return the ink of each pixel in float64: a small epsilon needs all of it."""
+        return (to_float64(x) / self.epsilon).exp()
 
     def _paper(self, e: Tensor, like: Tensor) -> Tensor:
         tiny = torch.finfo(e.dtype).tiny

@@ -18,7 +18,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from genlab import right_expand
+from genlab import right_expand, to_float64
 
 __all__ = ["Rule", "axis_labels", "cross_fade", "last_means", "last_parts", "last_spread"]
 
@@ -51,7 +51,7 @@ def cross_fade(x: Tensor, t: Tensor, side: int, rule: Rule) -> Tensor:
         rule: How to halve.
     """
     rows, columns = _path(x.shape[-2], x.shape[-1], side, rule, x.dtype, x.device)
-    place = t.cpu().double() * (len(rows) - 1)
+    place = to_float64(t) * (len(rows) - 1)
     k = place.long().clamp(max=max(len(rows) - 2, 0))
     after = (k + 1).clamp(max=len(rows) - 1)
     now, then = (

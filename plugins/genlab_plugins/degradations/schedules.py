@@ -1,8 +1,8 @@
 r"""Noise schedules in continuous time: :math:`x_t = \alpha_t x_0 + \sigma_t z`.
 
 Every schedule starts at :math:`\alpha_0 = 1, \sigma_0 = 0` exactly, and its signal-to-noise ratio
-:math:`\alpha_t^2 / \sigma_t^2` falls strictly. Amplitudes are computed in float64 on the CPU, each in a form
-that keeps its relative precision where it is small.
+:math:`\alpha_t^2 / \sigma_t^2` falls strictly. Amplitudes are computed in float64, each in a form that
+keeps its relative precision where it is small.
 """
 
 from __future__ import annotations
@@ -48,10 +48,11 @@ class LogAlphaBar(Schedule):
     def __init__(self, betas: Tensor) -> None:
         steps = torch.log1p(-betas.double()).cumsum(0)
         self.table = torch.cat([steps.new_zeros(1), steps])
+        self._tables = {self.table.device: self.table}
 
     def __call__(self, t: Tensor) -> Tensor:
         """Return :math:`\\log \\bar\\alpha`, float64, at times ``t`` in [0, 1]."""
-        table, place = self.table, t.double() * (len(self.table) - 1)
+        table, place = self._on(t.device), t.double() * (len(self.table) - 1)
         left = place.floor().clamp(0, len(table) - 2)
         index = left.long()
         return torch.lerp(table[index], table[index + 1], place - left)
@@ -68,6 +69,12 @@ class LogAlphaBar(Schedule):
         """Return both amplitudes from one look into the table."""
         found = self(t)
         return (found / 2).exp(), torch.expm1(found).neg().sqrt()
+
+    def _on(self, device: torch.device) -> Tensor:
+        """Return the table where it is needed; once there, it stays."""
+        if device not in self._tables:
+            self._tables[device] = self.table.to(device)
+        return self._tables[device]
 
 
 def linear(steps: int = 1000, first: float = 1e-4, last: float = 0.02) -> LogAlphaBar:

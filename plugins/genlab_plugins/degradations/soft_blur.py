@@ -8,7 +8,7 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
-from genlab import cast_like, right_expand
+from genlab import cast_like, right_expand, to_float64
 from genlab_plugins.degradations.blur import Blur
 from genlab_plugins.degradations.noise_in_cosines import NoiseInCosines
 
@@ -47,7 +47,7 @@ class SoftBlur(NoiseInCosines):
 
     def s(self, t: Tensor) -> Tensor:
         """Return the amplitude of the noise, with the shape and dtype of ``t``."""
-        return cast_like(self.most * self.blur.growth(t.cpu().double()), t)
+        return cast_like(self.most * self.blur.growth(to_float64(t)), t)
 
     def amplitudes(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         """Return the amplitude of each frequency, ``(B, 1, H, W)``, and of the noise, ``(B, 1, 1, 1)``."""
@@ -75,4 +75,4 @@ class SoftBlur(NoiseInCosines):
         return self.blur.expand(carried, shape, generator=generator) + z
 
     def _sigma(self, t: Tensor, like: Tensor) -> Tensor:
-        return right_expand(self.s(t.cpu().double()), like)
+        return right_expand(self.s(to_float64(t)), like)

@@ -54,6 +54,7 @@ class Glow(TransformedFlow):
         conditional=True,
         temperature=True,
         mixed_precision=True,
+        replayable=True,
         data=frozenset({"vector", "image"}),
     )
 

@@ -57,6 +57,7 @@ class RealNVP(TransformedFlow):
         temperature=True,
         mixed_precision=True,
         compiled=True,
+        replayable=True,
         data=frozenset({"vector", "image"}),
     )
 

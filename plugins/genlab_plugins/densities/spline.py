@@ -41,7 +41,7 @@ class Spline(TransformedFlow):
         RequestError: The data is not vectors.
     """
 
-    tags = DensityTags(conditional=True, temperature=True)
+    tags = DensityTags(conditional=True, temperature=True, replayable=True)
 
     def __init__(
         self,

@@ -53,6 +53,7 @@ class TarFlow(TransformedFlow):
         conditional=True,
         temperature=True,
         mixed_precision=True,
+        replayable=True,
         data=frozenset({"vector", "image"}),
     )
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab import Restores, cast_like, right_expand, time_at
+from genlab import Restores, cast_like, right_expand, time_at, to_float64
 from genlab_plugins.samplers.gaussian_posterior import fresh_noise, gaussian_of
 
 __all__ = ["Churn"]
@@ -59,7 +59,7 @@ class Churn:
         if self.amount == 0:
             return x_t, t
         degradation = gaussian_of(restorer)
-        begin, end = t.cpu().double(), s.cpu().double()
+        begin, end = to_float64(t), to_float64(s)
         alpha, sigma = degradation.alpha(begin), degradation.sigma(begin)
         gamma = (self.amount * (begin - end)).clamp_max(math.sqrt(2) - 1)
         gamma = gamma * (sigma >= self.t_min * alpha) * (alpha > 0)

@@ -8,7 +8,7 @@ import torch
 from pydantic import NonNegativeFloat
 from torch import Tensor
 
-from genlab import AdditiveDegradation, Degradation, Restores, explain, right_expand
+from genlab import AdditiveDegradation, Degradation, Restores, explain, right_expand, to_float64
 from genlab_plugins.samplers.bases import GridSampler
 from genlab_plugins.samplers.gaussian_posterior import fresh_noise
 from genlab_plugins.samplers.grids import Grid
@@ -78,8 +78,8 @@ class ColdMomentum(GridSampler):
             rho = _amplitude(degradation, s, w) / _amplitude(degradation, t, w)
             kept, added = (right_expand(a, z) for a in (rho, _complement(rho)))
             return degradation.degrade(x_0, s, kept * z + added * w), state
-        end = s.cpu().double()
-        rho = end / t.cpu().double()
+        end = to_float64(s)
+        rho = end / to_float64(t)
         unexplained = x_t - degradation.degrade(x_0, t, z)
         x_s = degradation.degrade(x_0, s, z).addcmul(right_expand(rho.square(), x_t), unexplained)
         tau = right_expand(self.noise * end * _complement(rho), x_s)
@@ -96,8 +96,8 @@ def _fresh(degradation: Degradation, x_0: Tensor, generator: torch.Generator) ->
 
 def _amplitude(degradation: Degradation, t: Tensor, w: Tensor) -> Tensor:
     """Return the amplitude of the noise w at t, ``(B,)``, up to a factor that depends on w alone."""
-    w = w.cpu().double()
-    noise = degradation.degrade(torch.zeros_like(w), t.cpu().double(), w)
+    w = to_float64(w)
+    noise = degradation.degrade(torch.zeros_like(w), to_float64(t), w)
     return noise.square().flatten(1).sum(1).sqrt()
 
 

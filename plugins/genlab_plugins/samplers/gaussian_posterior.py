@@ -28,7 +28,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genlab import DiagonalDegradation, GaussianDegradation, RequestError, Restores, cast_like
+from genlab import (
+    DiagonalDegradation,
+    GaussianDegradation,
+    RequestError,
+    Restores,
+    cast_like,
+    to_float64,
+)
 
 __all__ = [
     "Amplitudes",
@@ -41,7 +48,7 @@ __all__ = [
 
 
 class Amplitudes(NamedTuple):
-    """Amplitudes of a step from t to s, float64 on the CPU, of shapes that broadcast over the coordinates.
+    """Amplitudes of a step from t to s, float64, of shapes that broadcast over the coordinates.
 
     Args:
         alpha_t: Amplitude of the data at t.
@@ -87,8 +94,9 @@ def amplitudes(restorer: Restores, x_t: Tensor, t: Tensor, s: Tensor) -> Amplitu
         s: Times ``(B,)``, smaller than ``t``.
     """
     degradation = diagonal_of(restorer)
-    like = torch.zeros((), dtype=torch.float64).expand(x_t.shape)
-    of_t, of_s = (degradation.amplitudes(time.cpu().double(), like) for time in (t, s))
+    t, s = to_float64(t), to_float64(s)
+    like = torch.zeros((), dtype=torch.float64, device=t.device).expand(x_t.shape)
+    of_t, of_s = (degradation.amplitudes(time, like) for time in (t, s))
     return Amplitudes(*of_t, *of_s)
 
 

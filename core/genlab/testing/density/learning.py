@@ -17,6 +17,7 @@ from genlab.testing.check import (
     seeded,
 )
 from genlab.testing.density.case import Case, data, log_prob_of, sample_of
+from genlab.testing.unasked import require_no_answer
 
 __all__ = ["FITTED", "FLOW", "TRAINED", "require_reached"]
 
@@ -58,6 +59,15 @@ def _gradient_reaches_parameters(case: Case) -> None:
         with torch.random.fork_rng(devices=[]):
             density(x).logsumexp(1).mean().backward()
         require_reached(density, spec)
+
+
+def _replayable_if_it_says_so(case: Case) -> None:
+    """Tagged replayable, its forward and backward pass in training ask for no values of tensors."""
+    for spec in case.specs:
+        density, (x, _) = case.ready(spec).train(), data(spec, 8, seed=2)
+        if density.tags.replayable:
+            with torch.random.fork_rng(devices=[]), require_no_answer(f"{spec}"):
+                density(x).logsumexp(1).mean().backward()
 
 
 def require_reached(density: Density, spec: DataSpec) -> None:
@@ -122,7 +132,7 @@ def _flow_ladj_is_jacobian(case: Case) -> None:
 
 
 FITTED = (_fit_reproducible, _fit_survives_poor_data)
-TRAINED = (_gradient_reaches_parameters,)
+TRAINED = (_gradient_reaches_parameters, _replayable_if_it_says_so)
 FLOW = (_flow_inverts, _flow_ladj_is_jacobian, _initialise_reproducible)
 
 

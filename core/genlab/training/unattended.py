@@ -1,0 +1,145 @@
+"""Steps of training that a CUDA device does without being waited for."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from genlab.components.objective import MeanObjective, Network, Objective
+from genlab.errors import RequestError
+from genlab.training.average import average_in_place, share_of_new
+from genlab.training.recorded import Recorded
+from genlab.training.settings import TrainingSettings
+
+__all__ = ["Unattended", "is_unattended"]
+
+
+def is_unattended(
+    asked: Literal["auto", "on", "off"],
+    objective: Objective,
+    optimiser: torch.optim.Optimizer,
+    device: torch.device,
+    *,
+    whole: bool,
+) -> bool:
+    """Say whether steps of training are recorded as a CUDA graph.
+
+    Args:
+        asked: What the settings of the training say.
+        objective: What is minimised.
+        optimiser: What changes the weights.
+        device: Where the training is.
+        whole: Whether a batch is computed at once by one process, with a network that is not compiled.
+
+    Raises:
+        RequestError: They are asked for and cannot be.
+    """
+    if asked == "off" or (asked == "auto" and device.type != "cuda"):
+        return False
+    plain = isinstance(objective, MeanObjective)
+    plain = plain and type(objective).__call__ is MeanObjective.__call__
+    needs = {
+        f"a CUDA device, and this is {device.type}": device.type == "cuda",
+        "one process that computes a batch at once, without torch.compile": whole,
+        f"a genlab.MeanObjective, and {type(objective).__name__} is none": plain,
+        "an optimiser that is capturable, and that found_inf tells whether gradients are finite: "
+        f"{type(optimiser).__name__} is none": _needs_no_answer(optimiser),
+    }
+    missing = [need for need, met in needs.items() if not met]
+    if asked == "on" and missing:
+        raise RequestError(f"training.graphs = 'on' needs {missing[0]}")
+    return not missing and (asked == "on" or objective.replayable)
+
+
+def _needs_no_answer(optimiser: torch.optim.Optimizer) -> bool:
+    told = getattr(optimiser, "_step_supports_amp_scaling", False)
+    return bool(told) and all(group.get("capturable") for group in optimiser.param_groups)
+
+
+class Unattended:
+    """Does steps of training without an answer from the device, as one recording of its kernels.
+
+    Whether a gradient is finite is decided where it lies: the device leaves weights, averages and the
+    optimiser's state as they are where it is not, and counts. So the processor is ahead of the device, and
+    learns of such steps when it asks how many there were.
+
+    Args:
+        objective: What is minimised.
+        network: What the objective calls.
+        average: The moving average of the module's weights.
+        module: The module.
+        optimiser: What changes the weights.
+        settings: Of the training.
+        device: The CUDA device.
+    """
+
+    def __init__(
+        self,
+        objective: MeanObjective,
+        network: Network,
+        average: AveragedModel,
+        module: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        settings: TrainingSettings,
+        device: torch.device,
+    ) -> None:
+        self.objective, self.network, self.optimiser = objective, network, optimiser
+        self.average, self.module, self.settings = average, module, settings
+        self.device = device
+        self.parameters = [p for p in module.parameters() if p.requires_grad]
+        self.begin(0, 0)
+
+    def begin(self, skipped: int, in_a_row: int) -> None:
+        """Begin anew, with the state of module, average and optimiser as it is.
+
+        Args:
+            skipped: Steps so far whose gradient was not finite.
+            in_a_row: How many of them were the last ones.
+        """
+        self._counts = torch.tensor([skipped, in_a_row], device=self.device)
+        self._share = torch.zeros((), device=self.device)
+        for group in self.optimiser.param_groups:
+            group["lr"] = torch.tensor(float(group["lr"]), device=self.device)
+        self._step = Recorded(self._launched, self.device)
+
+    def __call__(
+        self, x: Tensor, y: Tensor | None, rates: list[float], *, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Launch a step, and return its loss and the norm of its gradient, on the device.
+
+        Args:
+            x: The batch ``(B, *shape)``.
+            y: Its labels ``(B,)``, or None.
+            rates: Learning rate of each of the optimiser's groups.
+            generator: Source of the objective's randomness, which is drawn beside the recording.
+        """
+        for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
+            group["lr"].fill_(rate)
+        self._share.fill_(share_of_new(self.settings.ema, int(self.average.n_averaged)))
+        self.average.n_averaged += 1
+        drawn = self.objective.draw(x, y, generator=generator)
+        loss, norm = self._step(x, y, *drawn)
+        return loss, norm
+
+    def skipped(self) -> tuple[int, int]:
+        """Wait for the device; return how many steps had no finite gradient, and how many of the last."""
+        total, in_a_row = self._counts.tolist()
+        return total, in_a_row
+
+    def _launched(self, x: Tensor, y: Tensor | None, *drawn: Any) -> tuple[Tensor, Tensor]:
+        for p in self.parameters:
+            p.grad = None
+        loss = self.objective.mean_loss(self.network, x, y, drawn)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
+        finite = norm.isfinite()
+        self.optimiser.found_inf = 1 - finite.float()  # type: ignore[attr-defined]  # PyTorch's protocol
+        self.optimiser.step()
+        average_in_place(self.average, self.module, self._share * finite)
+        bad = (~finite).long()
+        self._counts[0].add_(bad)
+        self._counts[1].add_(1).mul_(bad)
+        return loss.detach(), norm
