@@ -419,6 +419,22 @@ def test_the_trajectory_reads_forward_reverse_and_drift(make_run: Any) -> None:
     assert late.get_supxlabel() == "drift of one of 10 steps"
 
 
+@pytest.mark.parametrize(("width", "ticks"), [(0.5, [-2, 0, 2]), (2.0, [-4, 0, 4])])
+def test_a_trajectory_holds_all_of_the_data(
+    make_run: Any, monkeypatch: pytest.MonkeyPatch, width: float, ticks: list[int]
+) -> None:
+    run = make_run("moons")
+    x = width * run.data.test.first(500)[0]
+    monkeypatch.setattr(type(run.data.test), "first", lambda examples, n: (x, None))
+    figure = Trajectory(n=500, arrows=3).draw(run)
+    reach = figure.axes[0].get_xlim()[1]
+    assert float(x.abs().max()) <= reach <= 1.15 * max(float(x.abs().max()), 2)
+    for ax in figure.axes:
+        assert (*ax.get_xlim(), *ax.get_ylim()) == (-reach, reach) * 2
+        assert ax.get_xticks().tolist() == ticks
+    assert np.asarray(figure.axes[6].collections[0].get_offsets()).max() == pytest.approx(reach)
+
+
 def test_between_the_ends_of_a_trajectory_noise_is_a_third_of_the_signal(make_run: Any) -> None:
     """To a step: of the ten steps of this run no other lies nearer."""
     run = make_run("moons")

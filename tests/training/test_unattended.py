@@ -14,12 +14,13 @@ from torch import Tensor, nn
 import genlab
 from genlab.errors import RequestError, RunError
 from genlab.training import unattended
+from genlab.training.attended import Attended
 from genlab.training.average import average_in_place, moving_average
 from genlab.training.optimisers import AdamW, Muon
 from genlab.training.recorded import Recorded
 from genlab.training.settings import settings_of
 from genlab.training.training import Training
-from genlab.training.unattended import Unattended, is_unattended
+from genlab.training.unattended import Unattended, mean_unattended
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -69,7 +70,7 @@ def alone(subject: Training, monkeypatch: pytest.MonkeyPatch) -> Training:
     """A training of the CPU whose steps are those of a device that is not waited for."""
     monkeypatch.setattr(unattended, "Recorded", lambda function, device: function)
     assert isinstance(subject.objective, genlab.MeanObjective)
-    subject.unattended = Unattended(
+    subject.stepping = Unattended(
         subject.objective, subject.network, subject.average, subject.module, subject.optimiser,
         subject.settings, subject.device,
     )  # fmt: skip
@@ -100,7 +101,7 @@ def test_a_training_without_a_finite_gradient_is_given_up(monkeypatch: pytest.Mo
         RunError, match=r"the last 50 steps had no finite gradient \(step 60, loss nan\)"
     ):
         list(subject)
-    assert (subject.skipped, subject.skipped_in_a_row) == (50, 50)
+    assert subject.skipped == 50
 
 
 def test_an_average_in_place_is_the_average() -> None:
@@ -157,7 +158,9 @@ def test_steps_are_recorded_where_it_is_asked_for_or_known_to_go(
         made = torch.optim.AdamW(weights, capturable=True, fused=True)
 
     def found() -> bool:
-        return is_unattended(asked, objective, made, torch.device(device), whole=whole)
+        mean = mean_unattended(asked, objective, made, torch.device(device), whole=whole)
+        assert mean in (None, objective)
+        return mean is not None
 
     if isinstance(expected, bool):
         assert found() is expected
@@ -172,9 +175,9 @@ def test_a_loss_that_is_no_mean_is_not_recorded() -> None:
             return super().__call__(*args, **kwargs)
 
     made = torch.optim.AdamW(Whole().module.parameters(), capturable=True, fused=True)
-    assert not is_unattended("auto", Whole(), made, CUDA, whole=True)
+    assert mean_unattended("auto", Whole(), made, CUDA, whole=True) is None
     with pytest.raises(RequestError, match=r"needs a genlab\.MeanObjective, and Whole is none$"):
-        is_unattended("on", Whole(), made, CUDA, whole=True)
+        mean_unattended("on", Whole(), made, CUDA, whole=True)
 
 
 def test_the_built_in_losses_are_replayable_where_the_network_is() -> None:
@@ -199,8 +202,8 @@ def test_the_built_in_losses_are_replayable_where_the_network_is() -> None:
 @pytest.mark.parametrize("bad", [(), (2, 9, 17)])
 def test_a_recorded_training_is_the_same_training(optimiser: Any, bad: Sequence[int]) -> None:
     recorded, plain = (training(CUDA, optimiser, graphs, bad) for graphs in ("on", "off"))
-    assert recorded.unattended is not None
-    assert plain.unattended is None
+    assert isinstance(recorded.stepping, Unattended)
+    assert isinstance(plain.stepping, Attended)
     for one, other in zip(recorded, plain, strict=True):
         torch.testing.assert_close(one.loss, other.loss, equal_nan=True, rtol=1e-3, atol=1e-3)
     require_same(recorded.module, plain.module, rtol=1e-2, atol=1e-2)
@@ -266,5 +269,5 @@ def test_a_function_that_cannot_be_recorded_is_computed() -> None:
     assert found == [[3.0 * i] * 2 for i in range(6)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert training(CUDA, AdamW(), "on").unattended is not None
+        assert isinstance(training(CUDA, AdamW(), "on").stepping, Unattended)
         list(training(CUDA, AdamW(), "on"))

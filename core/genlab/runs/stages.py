@@ -209,7 +209,7 @@ def _of_parts(training: Training) -> Iterator[str]:
     """Say what is not as in one process that computes a batch at once."""
     norms = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
     found = sum(isinstance(module, norms) for module in training.module.modules())
-    if found and training.parts is not None:
+    if found and training.in_parts:
         yield (
             f"{found} layers normalise over a batch: each part of it is normalised on its own, and the "
             f"running statistics are those of the first process"

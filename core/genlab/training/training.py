@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from genlab.components.dataset import Examples
-from genlab.components.objective import MeanObjective, Network, Objective
+from genlab.components.objective import Network, Objective
 from genlab.components.optimiser import MakeOptimiser, Optimiser
 from genlab.errors import RunError
 from genlab.processes import Group
 from genlab.seeds import generator_of, sub_seed
+from genlab.training.attended import Attended
 from genlab.training.augment import augment
 from genlab.training.average import moving_average
 from genlab.training.batches import Batches
@@ -30,7 +31,7 @@ from genlab.training.parts import Parts, distributed, mean_of_parts
 from genlab.training.precision import uses_bf16
 from genlab.training.schedule import rate_factor
 from genlab.training.settings import TrainingSettings, settings_of
-from genlab.training.unattended import Unattended, is_unattended
+from genlab.training.unattended import Unattended, mean_unattended
 from genlab.uncompiled import uncompiled
 
 __all__ = ["Fitted", "StepLog", "StepRecord", "Training", "fit"]
@@ -153,30 +154,14 @@ class Training:
         )
         if compiled:
             self.network = Compiled(self.network)
-        self.parts = None if mean is None else Parts(
+        parts = None if mean is None else Parts(
             mean, self.network, wrapped, pieces=settings.accumulate, group=group
         )  # fmt: skip
-        self.unattended = None
-        if isinstance(objective, MeanObjective) and is_unattended(
-            settings.graphs,
-            objective,
-            self.optimiser,
-            self.device,
-            whole=self.parts is None and not compiled,
-        ):
-            self.unattended = Unattended(
-                objective,
-                self.network,
-                self.average,
-                self.module,
-                self.optimiser,
-                settings,
-                self.device,
-            )
+        self.in_parts = parts is not None
+        self.stepping = self._stepping(parts, compiled)
         self.generator = generator_of(seed, "objective", device=self.device)
         self.global_state = generator_of(seed, "modules").get_state()
         self.step, self.elapsed, self.skipped = 0, 0.0, 0
-        self.skipped_in_a_row = 0
         self._in_step = False
 
     @property
@@ -217,10 +202,7 @@ class Training:
                 )
 
     def _step(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor, float]:
-        """Do one step, and return its loss, the norm of its gradient and the learning rate.
-
-        A step whose gradient is not finite leaves the weights as they are and is counted.
-        """
+        """Do one step, and return its loss, the norm of its gradient and the learning rate."""
         settings = self.settings
         factor = rate_factor(self.progress, settings.warmup, settings.decay)
         rates = [rate * factor for rate in self.rates]
@@ -228,41 +210,22 @@ class Training:
             by_turns = settings.flip == "alternate"
             flip = self.order.turns(self.step) if by_turns else bool(settings.flip)
             x = augment(x, shift=settings.shift, flip=flip, generator=self.generator)
-        if self.unattended is not None:
-            return *self._launched(self.unattended, x, y, rates), max(rates, default=0.0)
-        for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
-            group["lr"] = rate
         with self._global_generator():
-            if self.parts is None:
-                loss = self.objective(self.network, x, y, generator=self.generator)
-                self.optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-            else:
-                self.optimiser.zero_grad(set_to_none=True)
-                loss = self.parts.backward(x, y, generator=self.generator)
-        norm = nn.utils.clip_grad_norm_(self.parameters, settings.clip)
+            loss, norm = self.stepping(x, y, rates, generator=self.generator)
         self.step += 1
-        if math.isfinite(norm):
-            self.skipped_in_a_row = 0
-            self.optimiser.step()
-            self.average.update_parameters(self.module)
-        else:
-            self.skipped += 1
-            self.skipped_in_a_row += 1
-            self._require_patience(loss)
-        return loss.detach(), norm, max(rates, default=0.0)
+        if self.step % self.stepping.every == 0 or self.progress >= 1:
+            self._look(loss)
+        return loss, norm, max(rates, default=0.0)
 
-    def _launched(
-        self, unattended: Unattended, x: Tensor, y: Tensor | None, rates: list[float]
-    ) -> tuple[Tensor, Tensor]:
-        """Launch a step on a device that is not waited for, but for a look at it now and then."""
-        with self._global_generator():
-            loss, norm = unattended(x, y, rates, generator=self.generator)
-        self.step += 1
-        if self.step % _EVERY == 0 or self.progress >= 1:
-            self.skipped, self.skipped_in_a_row = unattended.skipped()
-            self._require_patience(loss)
-        return loss, norm
+    def _look(self, loss: Tensor) -> None:
+        """Ask how many steps had no finite gradient, and give up where there have been too many in a row."""
+        self.skipped, in_a_row = self.stepping.skipped()
+        if in_a_row >= _PATIENCE:
+            raise RunError(
+                f"the last {_PATIENCE} steps had no finite gradient (step {self.step}, loss {float(loss)}); "
+                f"the last checkpoint is good. A smaller optimiser.lr, or training.precision=fp32, "
+                f"may help"
+            )
 
     def _agree(self, group: Group, loss: Tensor, norm: Tensor) -> bool:
         """Take over the loss of the whole batch and the time of the first process.
@@ -299,8 +262,7 @@ class Training:
                 f"the step after step {self.step} was broken off, and what it has left is no state to go on "
                 f"from: restore() a checkpoint first"
             )
-        if self.unattended is not None:
-            self.skipped, self.skipped_in_a_row = self.unattended.skipped()
+        self.skipped, _ = self.stepping.skipped()
         parts: dict[str, Mapping[str, Tensor]] = {
             "model": self.module.state_dict(),
             "ema": self.averaged.state_dict(),
@@ -326,8 +288,7 @@ class Training:
         self.elapsed = checkpoint.numbers["elapsed"]
         self.skipped = checkpoint.numbers["skipped"]
         self.average.n_averaged.fill_(checkpoint.numbers["averaged"])
-        if self.unattended is not None:
-            self.unattended.begin(self.skipped, self.skipped_in_a_row)
+        self.stepping.begin(self.skipped)
         self._in_step = False
 
     def _draw_on(self, state: Tensor) -> None:
@@ -342,18 +303,20 @@ class Training:
         )
         self.generator = generator_of(self.seed, "objective", self.step, device=self.device)
 
+    def _stepping(self, parts: Parts | None, compiled: bool) -> Attended | Unattended:
+        """Return what does the steps: without waiting for the device, where that goes."""
+        given = self.network, self.average, self.module, self.optimiser, self.settings
+        mean = mean_unattended(
+            self.settings.graphs, self.objective, self.optimiser, self.device,
+            whole=parts is None and not compiled,
+        )  # fmt: skip
+        if mean is not None:
+            return Unattended(mean, *given, self.device)
+        return Attended(self.objective, *given, parts)
+
     def _mixed(self, shape: tuple[int, ...]) -> bool:
         precision = self.settings.precision
         return uses_bf16(precision, self.device, shape, self.objective.mixed_precision)
-
-    def _require_patience(self, loss: Tensor) -> None:
-        if self.skipped_in_a_row >= _PATIENCE:
-            raise RunError(
-                f"the last {_PATIENCE} steps had no finite gradient (step {self.step}, loss "
-                f"{float(loss.detach())}); "
-                f"the last checkpoint is good. A smaller optimiser.lr, or training.precision=fp32, "
-                f"may help"
-            )
 
     @contextmanager
     def _global_generator(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,18 +14,18 @@ from genlab.training.average import average_in_place, share_of_new
 from genlab.training.recorded import Recorded
 from genlab.training.settings import TrainingSettings
 
-__all__ = ["Unattended", "is_unattended"]
+__all__ = ["Unattended", "mean_unattended"]
 
 
-def is_unattended(
+def mean_unattended(
     asked: Literal["auto", "on", "off"],
     objective: Objective,
     optimiser: torch.optim.Optimizer,
     device: torch.device,
     *,
     whole: bool,
-) -> bool:
-    """Say whether steps of training are recorded as a CUDA graph.
+) -> MeanObjective | None:
+    """Return an objective as one whose steps are recorded as a CUDA graph; None where they are not.
 
     Args:
         asked: What the settings of the training say.
@@ -38,7 +38,7 @@ def is_unattended(
         RequestError: They are asked for and cannot be.
     """
     if asked == "off" or (asked == "auto" and device.type != "cuda"):
-        return False
+        return None
     plain = isinstance(objective, MeanObjective)
     plain = plain and type(objective).__call__ is MeanObjective.__call__
     needs = {
@@ -51,7 +51,8 @@ def is_unattended(
     missing = [need for need, met in needs.items() if not met]
     if asked == "on" and missing:
         raise RequestError(f"training.graphs = 'on' needs {missing[0]}")
-    return not missing and (asked == "on" or objective.replayable)
+    wanted = not missing and (asked == "on" or objective.replayable)
+    return objective if wanted and isinstance(objective, MeanObjective) else None
 
 
 def _needs_no_answer(optimiser: torch.optim.Optimizer) -> bool:
@@ -76,6 +77,9 @@ class Unattended:
         device: The CUDA device.
     """
 
+    every: ClassVar[int] = 20
+    """Steps between two looks at :meth:`skipped`, for which the processor waits."""
+
     def __init__(
         self,
         objective: MeanObjective,
@@ -90,16 +94,15 @@ class Unattended:
         self.average, self.module, self.settings = average, module, settings
         self.device = device
         self.parameters = [p for p in module.parameters() if p.requires_grad]
-        self.begin(0, 0)
+        self.begin(0)
 
-    def begin(self, skipped: int, in_a_row: int) -> None:
+    def begin(self, skipped: int) -> None:
         """Begin anew, with the state of module, average and optimiser as it is.
 
         Args:
             skipped: Steps so far whose gradient was not finite.
-            in_a_row: How many of them were the last ones.
         """
-        self._counts = torch.tensor([skipped, in_a_row], device=self.device)
+        self._counts = torch.tensor([skipped, 0], device=self.device)
         self._share = torch.zeros((), device=self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = torch.tensor(float(group["lr"]), device=self.device)

@@ -20,15 +20,14 @@ from genlab.report.figure import Figure, Results
 from genlab.report.figures.density import plane
 from genlab.report.figures.forward import Times, degraded
 from genlab.report.figures.needs import diffusion_of, gaussian_of, no_diffusion, no_plane
-from genlab.report.figures.panels import points_of
+from genlab.report.figures.panels import limits_of, points_of
 from genlab.report.figures.strips import CLOUD, time_labels
 from genlab.report.figures.style import BLUE, SMALL, lean, style
 
 __all__ = ["Drift", "Trajectory", "drift", "mean_step"]
 
 _RED = "#C00000"  # the reverse process is red by custom, and has a row of its own
-_LIMITS = (-2.0, 2.0)
-_TICKS = (-2, 0, 2)
+_REACH = 2.0  # of the panels about 0, where the data goes no further
 
 
 class Trajectory(Figure):
@@ -70,7 +69,9 @@ class Trajectory(Figure):
         times = self.times or (0.0, _when_it_shows(model), 1.0)
         x_t = degraded(model.restorer.degradation, x_0, times, seed=run.seed)
         states = {step.t: step.x_t for step in model.trajectory(self.n, seed=run.seed)}
-        grid = plane(_LIMITS, self.arrows)
+        low, high = limits_of(points_of(x_0))
+        reach = max(_REACH, -low, high)
+        grid = plane((-reach, reach), self.arrows)
         columns = []
         for t, forward in zip(times, x_t, strict=True):
             reverse = states[min(states, key=lambda at, t=t: abs(at - t))]  # type: ignore[misc]
@@ -119,7 +120,7 @@ class Drift:
         t: The time.
         forward: Data degraded to it, ``(N, 2)``.
         reverse: Samples on their way back, ``(N, 2)``.
-        at: Where the drift was measured, ``(M, 2)``.
+        at: Where the drift was measured, ``(M, 2)``; panels reach as far.
         arrows: The drift there, ``(M, 2)``.
     """
 
@@ -158,8 +159,10 @@ def drift(columns: Sequence[Drift], *, note: str = "") -> Drawing:
             ax.scatter(points[:, 0], points[:, 1], s=2.0, c=colour, alpha=0.35, linewidths=0)
         _arrows(axes[2, k], column)
         axes[0, k].set_title(titles[k])
+    reach = float(torch.stack([column.at for column in columns]).abs().max())
+    limits, ticks = (-reach, reach), (-math.floor(reach), 0, math.floor(reach))
     for ax in axes.flat:
-        ax.set(xlim=_LIMITS, ylim=_LIMITS, xticks=_TICKS, yticks=_TICKS, aspect="equal")
+        ax.set(xlim=limits, ylim=limits, xticks=ticks, yticks=ticks, aspect="equal")
         lean(ax)
     for ax, side in zip(
         axes[:, 0], ("forward", "reverse (read from the right)", "drift"), strict=True
@@ -173,7 +176,7 @@ def drift(columns: Sequence[Drift], *, note: str = "") -> Drawing:
 def _arrows(ax: Axes, column: Drift) -> None:
     at, arrows = points_of(column.at), points_of(column.arrows)
     longest = float((arrows**2).sum(1).max()) ** 0.5 or 1.0
-    cell = (_LIMITS[1] - _LIMITS[0]) / max(round(len(at) ** 0.5) - 1, 1)
+    cell = (at[:, 0].max() - at[:, 0].min()) / max(round(len(at) ** 0.5) - 1, 1)
     ax.quiver(
         at[:, 0], at[:, 1], arrows[:, 0], arrows[:, 1], color="black", angles="xy",
         scale_units="xy", scale=longest / cell, width=0.006, headwidth=4,
