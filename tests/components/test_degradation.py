@@ -135,7 +135,7 @@ def test_advice_follows_from_what_a_degradation_is() -> None:
         Drawn: Advice("gmm", "cold", "x0", "l2", "uniform", 0.25, 0.0),
         Mixed: Advice("gmm", "cold", "x0", "l2", "uniform", 0.0, 0.0),
         NoisyFade: Advice("gmm", "cold", "v", "l2", "uniform", 0.0, 0.0),
-        CosineNoise: Advice("gmm", "ddim", "v", "l2", "logit-normal", 0.0, 0.0),
+        CosineNoise: Advice("gmm", "ddim", "v", "l2", "uniform", 0.0, 0.0, "logit-normal"),
     }
     for cls, advice in table.items():
         assert cls().advice() == advice

@@ -135,6 +135,21 @@ def test_what_is_said_goes_over_the_advice() -> None:
     assert method.prior.density.name == "normal"
 
 
+@pytest.mark.parametrize(
+    ("degradation", "dataset", "times"),
+    [
+        ("gaussian", "digits", "logit-normal"),
+        ("gaussian", "moons", "uniform"),
+        ("blur", "digits", "uniform"),
+    ],
+)
+def test_times_are_those_that_go_well_with_the_data(
+    degradation: str, dataset: str, times: str
+) -> None:
+    learned = diffusion(degradation=degradation, dataset=dataset).learned
+    assert learned.objective.params["times"] == times
+
+
 def test_weights_and_times_are_a_request() -> None:
     objective = diffusion(
         objective={"weight": "min-snr", "times": "logit-normal"}

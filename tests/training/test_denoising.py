@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import genlab
 from genlab import (
     DataSpec,
     Degradation,
@@ -122,6 +123,25 @@ def test_log_normal_times_of_the_edm_schedule_are_log_normal_sigmas() -> None:
     made = objective(edm, times="log-normal")
     sigma = edm.sigma(made.draw_times(20_000, generator=seeded()).double())
     assert moments(sigma.log()) == pytest.approx((-1.2, 1.2), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("spec", "times"),
+    [(DataSpec((2,), "vector"), "uniform"), (DataSpec((1, 8, 8), "image"), "logit-normal")],
+)
+def test_noise_advises_other_times_for_images_than_for_points(spec: DataSpec, times: str) -> None:
+    network = genlab.build("backbone", "mlp", spec, width=8, depth=1)
+    made = Denoising(genlab.Restorer(network, genlab.build("degradation", "gaussian")))
+    assert made.times == times
+
+
+def test_without_a_word_about_the_data_times_are_even() -> None:
+    class Sum(nn.Module):
+        def forward(self, x: Tensor, t: Tensor) -> Tensor:
+            return x + t[:, None]
+
+    made = Denoising(genlab.Restorer(Sum(), genlab.build("degradation", "gaussian")))
+    assert made.times == "uniform"
 
 
 def test_logit_normal_times_fit_any_degradation() -> None:

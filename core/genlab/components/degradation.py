@@ -41,6 +41,9 @@ __all__ = [
 Prediction = Literal["x0", "eps", "v", "edm"]
 """What a network predicts."""
 
+Times = Literal["uniform", "logit-normal", "log-normal"]
+"""How times are drawn in training."""
+
 _HALVINGS = 53  # as many as a float64 has digits
 _TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of an example in a notebook
 
@@ -73,15 +76,21 @@ class Advice:
         times: How times are drawn, one of those of :class:`genlab.Denoising`.
         terminal: Share of a batch that is drawn near t = 1.
         jitter: Deviation of noise that hides from the network what a prior cannot know.
+        times_of_images: How times are drawn for images. None: as for all other data.
     """
 
     prior: str = "gmm"
     sampler: str = "cold"
     prediction: Prediction = "x0"
     loss: Literal["l1", "l2"] = "l2"
-    times: Literal["uniform", "logit-normal", "log-normal"] = "uniform"
+    times: Times = "uniform"
     terminal: float = 0.0
     jitter: float = 0.0
+    times_of_images: Times | None = None
+
+    def times_for(self, kind: Kind | None) -> Times:
+        """Return how times are drawn for data of a kind; None: for data of which nothing is known."""
+        return self.times_of_images or self.times if kind == "image" else self.times
 
 
 class Degradation(Component):
@@ -342,8 +351,11 @@ class GaussianDegradation(DiagonalDegradation):
     tags = DegradationTags(stochastic=True, data=frozenset(KINDS))
 
     def advice(self) -> Advice:
-        """Return what goes well with Gaussian noise: predicting v, times in the middle, and DDIM."""
-        return Advice(sampler="ddim", prediction="v", times="logit-normal")
+        """Return what goes well with Gaussian noise: predicting v, and DDIM; of images, times in the middle.
+
+        Points lie on finer structure than images do, which is learned at the early times.
+        """
+        return Advice(sampler="ddim", prediction="v", times_of_images="logit-normal")
 
     @abc.abstractmethod
     def alpha(self, t: Tensor) -> Tensor:

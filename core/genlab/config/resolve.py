@@ -226,7 +226,10 @@ class _Resolver:
         """Choose the objective; what it leaves to the degradation's advice is written out."""
         chosen = self._chosen("objective", usual)
         cls = class_of("objective", chosen, self.objects)
-        advised = {} if advice is None else dataclasses.asdict(advice)
+        advised = {}
+        if advice is not None:
+            times = advice.times_for(self.spec.kind)
+            advised = {**dataclasses.asdict(advice), "times": times}
         open_ = {
             p.name for p in parameters(cls) if p.default is None and p.name not in chosen.params
         }

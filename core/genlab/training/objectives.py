@@ -56,7 +56,7 @@ class Denoising(MeanObjective):
     Args:
         restorer: Knows the degradation and the target.
         loss: ``"l2"`` or ``"l1"``. None: what the degradation advises.
-        times: How times are drawn. None: what the degradation advises.
+        times: How times are drawn. None: what the degradation advises for data of this kind.
         mean: Mean of the normal distribution of logit-normal and log-normal times. None: 0 and -1.2.
         deviation: Its deviation. None: 1 and 1.2.
         weight: How times are weighted.
@@ -103,7 +103,9 @@ class Denoising(MeanObjective):
         advice = restorer.degradation.advice()
         self.restorer = restorer
         self.loss = advice.loss if loss is None else loss
-        times = advice.times if times is None else times
+        spec = restorer.backbone.built_for
+        kind = spec.kind if isinstance(spec, DataSpec) else None
+        times = advice.times_for(kind) if times is None else times
         self.times, self.weight, self.coupling = times, weight, coupling
         self.mean = {"log-normal": -1.2}.get(times, 0.0) if mean is None else mean
         self.deviation = {"log-normal": 1.2}.get(times, 1.0) if deviation is None else deviation

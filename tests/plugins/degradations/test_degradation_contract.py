@@ -44,20 +44,20 @@ UNUSUAL: list[Degradation] = [
 SIZES = ((1, 1, 1), (1, 1, 5), (4, 7, 2), (1, 3, 3), (2, 31, 17))
 
 ADVICE = {
-    # prior, sampler, prediction, loss, terminal, jitter
-    "blur": ("parzen", "cold", "x0", "l1", "uniform", 0.25, 0.04),
-    "blur-cascade": ("gmm", "cold", "x0", "l1", "uniform", 0.25, 0.04),
-    "blur-noise": ("gmm", "cold", "v", "l2", "uniform", 0.0, 0.0),
-    "gaussian": ("gmm", "ddim", "v", "l2", "logit-normal", 0.0, 0.0),
-    "gravity": ("parzen", "naive", "x0", "l2", "uniform", 0.25, 0.04),
-    "ink": ("parzen", "cold", "x0", "l1", "uniform", 0.25, 0.04),
-    "kaleidoscope": ("parzen", "cold", "x0", "l1", "uniform", 0.25, 0.04),
-    "mask-box": ("gmm", "cold", "x0", "l2", "uniform", 0.25, 0.0),
-    "mask-dropout": ("gmm", "cold", "x0", "l2", "uniform", 0.25, 0.0),
-    "mask-gaussian": ("gmm", "cold", "x0", "l2", "uniform", 0.25, 0.0),
-    "mix": ("empirical", "cold", "x0", "l2", "uniform", 0.0, 0.0),
-    "pixelate": ("parzen", "naive", "x0", "l1", "uniform", 0.25, 0.04),
-    "soft-blur": ("gmm", "cold", "v", "l2", "uniform", 0.0, 0.0),
+    # prior, sampler, prediction, loss, times, terminal, jitter, times of images
+    "blur": ("parzen", "cold", "x0", "l1", "uniform", 0.25, 0.04, None),
+    "blur-cascade": ("gmm", "cold", "x0", "l1", "uniform", 0.25, 0.04, None),
+    "blur-noise": ("gmm", "cold", "v", "l2", "uniform", 0.0, 0.0, None),
+    "gaussian": ("gmm", "ddim", "v", "l2", "uniform", 0.0, 0.0, "logit-normal"),
+    "gravity": ("parzen", "naive", "x0", "l2", "uniform", 0.25, 0.04, None),
+    "ink": ("parzen", "cold", "x0", "l1", "uniform", 0.25, 0.04, None),
+    "kaleidoscope": ("parzen", "cold", "x0", "l1", "uniform", 0.25, 0.04, None),
+    "mask-box": ("gmm", "cold", "x0", "l2", "uniform", 0.25, 0.0, None),
+    "mask-dropout": ("gmm", "cold", "x0", "l2", "uniform", 0.25, 0.0, None),
+    "mask-gaussian": ("gmm", "cold", "x0", "l2", "uniform", 0.25, 0.0, None),
+    "mix": ("empirical", "cold", "x0", "l2", "uniform", 0.0, 0.0, None),
+    "pixelate": ("parzen", "naive", "x0", "l1", "uniform", 0.25, 0.04, None),
+    "soft-blur": ("gmm", "cold", "v", "l2", "uniform", 0.0, 0.0, None),
 }
 
 
