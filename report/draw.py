@@ -231,6 +231,8 @@ def _legend(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Line2D]:
         for sampler, mark in _MARKS.items()
         if sampler in used
     ]
+    if not any(line["older"] for lines in rows.values() for line in lines):
+        return marks
     older = Line2D([], [], ls="", marker="o", color=GREY, mfc="white", ms=5, label="older defaults")
     return [*marks, older]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ from genlab.report.figures.images import png_bytes, tile
 COMPARISON = Path(__file__).parent / "results" / "degradations-compared"
 _SHOWN = 60
 _ENOUGH = 2048  # samples, for a Fréchet distance that counts
-_SAME = ("degradation", "parameters of the degradation", "loss", "prediction", "jitter",
-         "sampler", "sampling_steps", "seed")  # fmt: skip
+_MODEL = ("degradation", "parameters of the degradation", "loss", "prediction", "jitter", "seed")
+_SAME = (*_MODEL, "sampler", "sampling_steps")
 
 
 def main() -> None:
@@ -35,7 +35,10 @@ def main() -> None:
 
 
 def add(run: genlab.Run, folder: Path) -> None:
-    """Add the rows of a run to a comparison, in the place of those that differ in numbers alone."""
+    """Add the rows of a run to a comparison, in the place of those that differ in numbers alone.
+
+    What the same model was like with the defaults of an earlier version goes, too, whatever the sampler.
+    """
     file = folder / "results.json"
     table = json.loads(file.read_text("utf-8")) if file.is_file() else {"rows": []}
     found = list(rows(run))
@@ -45,9 +48,9 @@ def add(run: genlab.Run, folder: Path) -> None:
     picture = folder / _picture(shown)
     if picture.is_file() and all(row in table["rows"] for row in found):
         return  # it was added before
-    new = {_identity(row) for row in found}
-    kept = [row for row in table["rows"] if _identity(row) not in new]
-    table["rows"] = sorted(kept + found, key=lambda row: float(row["frechet"]))
+    table["rows"] = sorted(
+        _kept(table["rows"], found) + found, key=lambda row: float(row["frechet"])
+    )
     x = run.sample(_SHOWN, sampler=shown["sampler"], steps=shown["sampling_steps"], seed=1)
     folder.mkdir(parents=True, exist_ok=True)
     picture.write_bytes(png_bytes(tile(x, columns=15)))
@@ -115,9 +118,19 @@ def rows(run: genlab.Run) -> Iterator[dict[str, Any]]:
         }
 
 
-def _identity(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _kept(rows: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Return the rows in whose place no new ones stand."""
+    same, model = ({_identity(row, keys) for row in new} for keys in (_SAME, _MODEL))
+    return [
+        row for row in rows
+        if _identity(row, _SAME) not in same
+        and not (row.get("defaults") and _identity(row, _MODEL) in model)
+    ]  # fmt: skip
+
+
+def _identity(row: Mapping[str, Any], keys: Sequence[str]) -> tuple[str, ...]:
     blank: dict[str, Any] = {"parameters of the degradation": {}, "prediction": None, "jitter": 0.0}
-    return tuple(json.dumps(row.get(key, blank.get(key))) for key in _SAME)
+    return tuple(json.dumps(row.get(key, blank.get(key))) for key in keys)
 
 
 def _picture(row: Mapping[str, Any]) -> str:

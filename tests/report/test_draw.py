@@ -42,6 +42,11 @@ def test_degradations_are_ranked_with_their_intervals(tmp_path: Path) -> None:
     ax = ranking(numbers).axes[0]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["blur", "ink", "gaussian"]
     drawn = sorted(tuple(map(float, line.get_xdata())) for line in ax.lines)  # type: ignore[arg-type]
+    told = [text.get_text() for text in ax.figure.legends[0].get_texts()]
+    assert told[-1] == "older defaults"
+    numbers["rows"].pop("ink")
+    again = ranking(numbers).legends[0]
+    assert [text.get_text() for text in again.get_texts()] == told[:-1]
     baseline = (0.078, 0.078)
     assert drawn == [baseline, (0.4, 0.6), (0.5,), (0.6,), (0.6, 0.8), (0.7,), (0.8, 1.2), (1.0,)]
 

@@ -106,6 +106,24 @@ def test_nothing_is_asked_twice(
     assert not (runs / "compared" / "ink" / "asked.txt").exists()
 
 
+def test_what_a_model_was_with_older_defaults_goes_when_it_is_made_anew(
+    runs: Path, tmp_path: Path
+) -> None:
+    from gather import gather
+
+    gather(runs, tmp_path, ASKED)
+    file = tmp_path / "compared" / "results.json"
+    rows = json.loads(file.read_text("utf-8"))["rows"]
+    seed = next(row for row in rows if row["degradation"] == "blur" and row["seed"] == 0)
+    older = {**seed, "defaults": "others", "sampler": "cold", "sampling_steps": 99}
+    other = {**older, "jitter": 0.5}
+    file.write_text(json.dumps({"rows": [*rows, older, other]}))
+    (tmp_path / "compared" / "blur.png").unlink()
+    gather(runs, tmp_path, ASKED)
+    found = json.loads(file.read_text("utf-8"))["rows"]
+    assert [row for row in found if row not in rows] == [other]
+
+
 def test_a_run_with_other_settings_is_no_other_seed(runs: Path, tmp_path: Path) -> None:
     from gather import gather
 
