@@ -149,8 +149,10 @@ def losses(history: Sequence[Mapping[str, float]]) -> list[list[float]]:
 def origin(run: genlab.Run) -> dict[str, Any]:
     """Return where and when a run was made, and by which versions."""
     found = run.metrics
+    device = str(found.get("device"))
+    here = f"{os.cpu_count()} cores, {platform.machine()}; " if "cpu" in device else ""
     return {
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}; {found.get('device')}",
+        "machine": here + device,  # what a GPU has trained may be collected anywhere
         "date": str(found.get("created", ""))[:10],
         "versions": found.get("versions"),
     }
