@@ -104,7 +104,8 @@ class Training:
             there is one.
 
     Raises:
-        RequestError: The batches of the objective cannot be computed in as many parts as are asked for.
+        RequestError: The batches of the objective cannot be computed in as many parts as are asked for, or
+            its steps cannot be recorded as CUDA graphs where that is asked for.
 
     Example:
         >>> import genlab
