@@ -72,7 +72,7 @@ def alone(subject: Training, monkeypatch: pytest.MonkeyPatch) -> Training:
     assert isinstance(subject.objective, genlab.MeanObjective)
     subject.stepping = Unattended(
         subject.objective, subject.network, subject.average, subject.module, subject.optimiser,
-        subject.settings, subject.device,
+        subject.settings, device=subject.device,
     )  # fmt: skip
     return subject
 

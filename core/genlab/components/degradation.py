@@ -31,6 +31,7 @@ __all__ = [
     "InvertibleDegradation",
     "LinearDegradation",
     "Prediction",
+    "Times",
     "cast_like",
     "explain",
     "right_expand",

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from genlab.components.backbone import FittedBackbone
 from genlab.components.dataset import DataSpec, dequantise
-from genlab.components.degradation import GaussianDegradation, cast_like, time_at, to_float64
+from genlab.components.degradation import GaussianDegradation, Times, cast_like, time_at, to_float64
 from genlab.components.density import Density, Flow
 from genlab.components.objective import MeanObjective, Network
 from genlab.diffusion.restorer import Restorer
@@ -86,7 +86,7 @@ class Denoising(MeanObjective):
         restorer: Restorer,
         *,
         loss: Literal["l1", "l2"] | None = None,
-        times: Literal["uniform", "logit-normal", "log-normal"] | None = None,
+        times: Times | None = None,
         mean: float | None = None,
         deviation: PositiveFloat | None = None,
         weight: Literal["none", "min-snr", "edm", "p2"] = "none",

@@ -31,6 +31,7 @@ from genlab.training.parts import Parts, distributed, mean_of_parts
 from genlab.training.precision import uses_bf16
 from genlab.training.schedule import rate_factor
 from genlab.training.settings import TrainingSettings, settings_of
+from genlab.training.stepping import Stepping
 from genlab.training.unattended import Unattended, mean_unattended
 from genlab.uncompiled import uncompiled
 
@@ -304,7 +305,7 @@ class Training:
         )
         self.generator = generator_of(self.seed, "objective", self.step, device=self.device)
 
-    def _stepping(self, parts: Parts | None, compiled: bool) -> Attended | Unattended:
+    def _stepping(self, parts: Parts | None, compiled: bool) -> Stepping[Any]:
         """Return what does the steps: without waiting for the device, where that goes."""
         given = self.network, self.average, self.module, self.optimiser, self.settings
         mean = mean_unattended(
@@ -312,8 +313,8 @@ class Training:
             whole=parts is None and not compiled,
         )  # fmt: skip
         if mean is not None:
-            return Unattended(mean, *given, self.device)
-        return Attended(self.objective, *given, parts)
+            return Unattended(mean, *given, device=self.device)
+        return Attended(self.objective, *given, parts=parts)
 
     def _mixed(self, shape: tuple[int, ...]) -> bool:
         precision = self.settings.precision

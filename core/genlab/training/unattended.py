@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
-from genlab.components.objective import MeanObjective, Network, Objective
+from genlab.components.objective import MeanObjective, Objective
 from genlab.errors import RequestError
 from genlab.training.average import average_in_place, share_of_new
 from genlab.training.recorded import Recorded
-from genlab.training.settings import TrainingSettings
+from genlab.training.stepping import Stepping
 
 __all__ = ["Unattended", "mean_unattended"]
 
@@ -60,48 +59,25 @@ def _needs_no_answer(optimiser: torch.optim.Optimizer) -> bool:
     return bool(told) and all(group.get("capturable") for group in optimiser.param_groups)
 
 
-class Unattended:
+class Unattended(Stepping[MeanObjective]):
     """Does steps of training without an answer from the device, as one recording of its kernels.
 
-    Whether a gradient is finite is decided where it lies: the device leaves weights, averages and the
-    optimiser's state as they are where it is not, and counts. So the processor is ahead of the device, and
-    learns of such steps when it asks how many there were.
+    Whether a gradient is finite is decided where it lies. So the processor is ahead of the device, and learns
+    of those that are not when it asks how many there were.
 
     Args:
-        objective: What is minimised.
-        network: What the objective calls.
-        average: The moving average of the module's weights.
-        module: The module.
-        optimiser: What changes the weights.
-        settings: Of the training.
+        given: What :class:`~genlab.training.stepping.Stepping` takes.
         device: The CUDA device.
     """
 
-    every: ClassVar[int] = 20
-    """Steps between two looks at :meth:`skipped`, for which the processor waits."""
+    every = 20
 
-    def __init__(
-        self,
-        objective: MeanObjective,
-        network: Network,
-        average: AveragedModel,
-        module: nn.Module,
-        optimiser: torch.optim.Optimizer,
-        settings: TrainingSettings,
-        device: torch.device,
-    ) -> None:
-        self.objective, self.network, self.optimiser = objective, network, optimiser
-        self.average, self.module, self.settings = average, module, settings
+    def __init__(self, *given: Any, device: torch.device) -> None:
         self.device = device
-        self.parameters = [p for p in module.parameters() if p.requires_grad]
-        self.begin(0)
+        super().__init__(*given)
 
     def begin(self, skipped: int) -> None:
-        """Begin anew, with the state of module, average and optimiser as it is.
-
-        Args:
-            skipped: Steps so far whose gradient was not finite.
-        """
+        """Begin anew, with another recording."""
         self._counts = torch.tensor([skipped, 0], device=self.device)
         self._share = torch.zeros((), device=self.device)
         for group in self.optimiser.param_groups:
@@ -111,14 +87,7 @@ class Unattended:
     def __call__(
         self, x: Tensor, y: Tensor | None, rates: list[float], *, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Launch a step, and return its loss and the norm of its gradient, on the device.
-
-        Args:
-            x: The batch ``(B, *shape)``.
-            y: Its labels ``(B,)``, or None.
-            rates: Learning rate of each of the optimiser's groups.
-            generator: Source of the objective's randomness, which is drawn beside the recording.
-        """
+        """Launch a step; what is random is drawn beside the recording."""
         for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
             group["lr"].fill_(rate)
         self._share.fill_(share_of_new(self.settings.ema, int(self.average.n_averaged)))
@@ -128,7 +97,7 @@ class Unattended:
         return loss, norm
 
     def skipped(self) -> tuple[int, int]:
-        """Wait for the device; return how many steps had no finite gradient, and how many of the last."""
+        """Wait for the device, and return its counts."""
         total, in_a_row = self._counts.tolist()
         return total, in_a_row
 
