@@ -14,10 +14,10 @@ from genlab.training.settings import TrainingSettings
 
 __all__ = ["Stepping"]
 
-Minimised = TypeVar("Minimised", bound=Objective)
+_Minimised = TypeVar("_Minimised", bound=Objective)
 
 
-class Stepping(abc.ABC, Generic[Minimised]):
+class Stepping(abc.ABC, Generic[_Minimised]):
     """Does steps of training (abstract).
 
     A step whose gradient is not finite leaves weights, averages and the optimiser's state as they are, and is
@@ -37,7 +37,7 @@ class Stepping(abc.ABC, Generic[Minimised]):
 
     def __init__(
         self,
-        objective: Minimised,
+        objective: _Minimised,
         network: Network,
         average: AveragedModel,
         module: nn.Module,
