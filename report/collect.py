@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -215,19 +216,27 @@ def command(config: Resolved) -> str:
 
 
 def _unusual(config: Resolved, usual: Resolved) -> Iterator[str]:
-    """Yield the options by which a run differs from what is usual: budget, sampler and how it is trained."""
+    """Yield the options by which a run differs from what is usual: budget, parts and how it is trained."""
     if config.learned and usual.learned:
         budget = config.learned.settings.budget
         if budget != usual.learned.settings.budget:
             yield f"--{budget.unit} {budget.total:g}"
     tables, others = config.flat(), usual.flat()
-    for place in ("sampler", "objective", "optimiser", "restorer"):
+    for place in ("backbone", "density", "sampler", "objective", "optimiser", "restorer"):
         table, other = tables.get(place, {}), others.get(place, {})
         if table.get("name") != other.get("name"):
             yield f"--{place} {table['name']}"
         elif place != "sampler":
             changed = {key: value for key, value in table.items() if value != other.get(key)}
-            yield from (f"--set {place}.{key}={value}" for key, value in changed.items())
+            yield from (
+                f"--set {_setting(f'{place}.{key}', value)}" for key, value in changed.items()
+            )
+
+
+def _setting(name: str, value: Any) -> str:
+    """Return ``name=value`` as one word of a shell."""
+    listed = f"[{','.join(map(str, value))}]" if isinstance(value, list | tuple) else value
+    return shlex.quote(f"{name}={listed}")
 
 
 def shrink(source: Path, target: Path) -> None:

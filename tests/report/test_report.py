@@ -134,6 +134,18 @@ def test_a_command_says_what_is_unusual(asked: dict[str, Any], options: str) -> 
     assert command(config) == f"{made}{options} --seed {asked.get('seed', 0)} --data DIR"
 
 
+def test_a_command_says_which_network_an_experiment_was_given() -> None:
+    from collect import command
+    from genlab.config import resolve
+    from genlab.runs.series import experiment_tables
+
+    tables = {k: v for k, v in experiment_tables("ddpm-mnist").items() if k != "sweep"}
+    others = {"name": "unet", "blocks": 2, "channels": [48, 96]}
+    config = resolve({**tables, "experiment": "ddpm-mnist", "backbone": others}).config
+    options = "--set 'backbone.channels=[48,96]' --set backbone.blocks=2"
+    assert command(config) == f"genlab run ddpm-mnist {options} --seed 0 --data DIR"
+
+
 def test_a_missing_number_prints_as_such(folder: Path) -> None:
     from sources import Results
 
